@@ -17,7 +17,9 @@ use orionrt_sys::checker;
 
 use crate::{
     global::OrionAlloc,
-    heap::{Class, FoundBlock, Heap, HeapStats, InvalidFree, LARGEST_CLASS, abort_invalid_free},
+    heap::{
+        Cache, Class, FoundBlock, Heap, HeapStats, InvalidFree, LARGEST_CLASS, abort_invalid_free,
+    },
     observer::Observer,
 };
 
@@ -94,9 +96,7 @@ impl Malloc {
         let Some(class) = Class::of_size(bytes) else {
             return self.allocate_large(bytes, ALIGN, Heap::allocate_large_uninit);
         };
-        let block = self.allocate_of(class);
-        self.observe_allocated(block, bytes, ALIGN);
-        block
+        self.allocate_observed(class, bytes, ALIGN)
     }
 
     /// Does what [`free`](Self::free) does in most cases, and without a call; `false` where the
@@ -281,9 +281,12 @@ impl Malloc {
     }
 
     /// Frees a block into the cache that an observed thread has; `false` if that does not take it.
+    #[inline(always)]
     fn push_hidden(&self, start: *mut u8) -> bool {
-        let cache = self.blocks.heap().and_then(Heap::hidden_cache);
-        !checker::IS_ON && cache.is_some_and(|cache| cache.push_found(start))
+        !checker::IS_ON
+            && self
+                .hidden_cache()
+                .is_some_and(|cache| cache.push_found(start))
     }
 
     /// The observer, if the heap that there is now is observed.
@@ -304,13 +307,44 @@ impl Malloc {
     #[cold]
     #[inline(never)]
     fn allocate_small_aligned(&self, bytes: usize, align: usize) -> *mut u8 {
-        let class = Layout::from_size_align(bytes.max(1), align).map(Class::of);
-        let block = match class {
-            Ok(Some(class)) => self.allocate_of(class),
+        match Layout::from_size_align(bytes.max(1), align).map(Class::of) {
+            Ok(Some(class)) => self.allocate_observed(class, bytes, align),
             _ => ptr::null_mut(),
-        };
+        }
+    }
+
+    /// Allocates a small block that the fast path does not find, and tells the observer.
+    #[inline(always)]
+    fn allocate_observed(&self, class: Class, bytes: usize, align: usize) -> *mut u8 {
+        match self.pop_hidden(class, bytes, align) {
+            Some(block) => block,
+            None => self.allocate_elsewhere(class, bytes, align),
+        }
+    }
+
+    /// Allocates out of the cache that an observed thread has, and tells the observer.
+    #[inline(always)]
+    fn pop_hidden(&self, class: Class, bytes: usize, align: usize) -> Option<*mut u8> {
+        let object = self.hidden_cache()?.pop_uncounted(class)?;
+        let block = self.tell_allocated(class, object);
+        if let Some(observer) = self.observer {
+            observer.reused(block, bytes, align, &|| self.stats());
+        }
+        Some(block)
+    }
+
+    /// Allocates a small block that no cache of this thread has, and tells the observer.
+    #[inline(never)]
+    fn allocate_elsewhere(&self, class: Class, bytes: usize, align: usize) -> *mut u8 {
+        let block = self.allocate_of(class);
         self.observe_allocated(block, bytes, align);
         block
+    }
+
+    /// The cache that this thread has if its calls are observed.
+    #[inline(always)]
+    fn hidden_cache(&self) -> Option<&'static Cache> {
+        self.blocks.heap()?.hidden_cache()
     }
 
     /// Allocates a small block without telling an observer.
@@ -374,7 +408,7 @@ impl Malloc {
     }
 
     /// Frees a block without telling an observer.
-    #[inline]
+    #[inline(never)]
     fn release(&self, start: *mut u8) {
         let (Some(block), Some(heap)) = (NonNull::new(start), self.blocks.heap()) else {
             return if !start.is_null() {

@@ -17,6 +17,13 @@ pub trait Observer: Sync {
     /// the heap has, for the price of taking its locks.
     fn allocated(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats);
 
+    /// A block was allocated as [`allocated`](Self::allocated) tells, out of what the thread has
+    /// for itself. Whatever other threads did with its bytes, they did before this thread called
+    /// the observer for the last time in any other way.
+    fn reused(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
+        self.allocated(block, bytes, align, stats);
+    }
+
     /// A block is about to be freed. It need not be one, if the program is wrong.
     fn frees(&self, block: *mut u8);
 

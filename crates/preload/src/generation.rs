@@ -35,6 +35,14 @@ pub(crate) fn generation() -> usize {
     }
 }
 
+/// Whether this process is known to have this number, without a call; `false` where that takes one.
+#[inline]
+pub(crate) fn is_known_to_be(generation: usize) -> bool {
+    // SAFETY: as in `generation`.
+    let mark = unsafe { MARK.load(Ordering::Acquire).as_ref() };
+    mark.is_some_and(|mark| mark.load(Ordering::Relaxed) == generation + 1)
+}
+
 /// The number of a process that has none yet.
 #[cold]
 fn next(mark: &AtomicUsize) -> usize {

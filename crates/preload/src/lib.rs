@@ -12,7 +12,7 @@
 //!                       │                                        extended.rs limits, purging, …
 //!                       │                                        profile.rs  heap profiles
 //!   recorder.rs         every call written to a file                  │
-//!     recording_*.rs, ticks.rs                                        │
+//!     recording_*.rs, ticks.rs, thread_word.rs                        │
 //!                       │                                             │
 //!   file_name.rs        names of files, with %p ──────────────────────┤
 //!   settings.rs         ORIONRT_DECAY, ORIONRT_STATS, … ──────────────┘
@@ -40,6 +40,7 @@ mod profile_settings;
 mod settings;
 mod recording_start;
 mod ticks;
+mod thread_word;
 mod generation;
 mod recording_calls;
 mod file_name;

@@ -4,6 +4,10 @@
 //! full: see [`orionrt_recording`]. A signal handler that allocates while its thread writes an
 //! event has a part of its own, as if it were another thread.
 //!
+//! To read the clock takes as long as to allocate. A small block that the thread has from itself is
+//! recorded at the time of the thread's event before, which keeps the
+//! [order](orionrt_recording#order), but for one event in [`EVENTS_PER_TIME`].
+//!
 //! Invariant: nothing here allocates or locks.
 
 use core::{
@@ -17,15 +21,24 @@ use orionrt_alloc::{Observer, heap::HeapStats};
 use orionrt_recording::{Chunk, Claim, Event, Kind};
 
 use crate::{
-    generation::generation,
+    generation::{generation, is_known_to_be},
     process_recording::{Recording, is_recording, naming, new_thread, recording, since_start},
     recording_modules::each_new_module,
     recording_stacks::{CallStack, are_on, has_stacks, is_time_for_modules},
-    ticks,
+    thread_word, ticks,
 };
 
 /// How many events there are at most between two looks at the system's clock.
 const EVENTS_PER_CLOCK: u32 = 256;
+
+/// How many events of a thread at most have the time of one before them.
+const EVENTS_PER_TIME: u32 = 8;
+
+/// The size that is too large for an allocation without a time of its own, in bytes.
+const MOST_UNTIMED: usize = 1024;
+
+/// The alignment of one.
+const UNTIMED_ALIGNMENT: usize = 16;
 
 /// A thread's part of a recording.
 struct Part {
@@ -205,6 +218,50 @@ fn clock_event() -> Event {
     }
 }
 
+/// Writes an allocation of this thread at the time of its event before; `false` if it has to have
+/// its own, or may not be written in a [quick](quickly) way.
+#[inline(always)]
+fn write_untimed(block: *mut u8, bytes: usize) -> bool {
+    let (address, size) = (block.addr() as u64, bytes as u64);
+    quickly(|part| {
+        part.until_clock % EVENTS_PER_TIME != 0
+            && !are_on()
+            && (part.chunk.as_mut()).is_some_and(|chunk| chunk.push_untimed(address, size))
+    })
+}
+
+/// Writes a release of this thread; `false` if that may not be done in a [quick](quickly) way.
+#[inline(always)]
+fn write_release(ticks: u64, block: *mut u8) -> bool {
+    let address = block.addr() as u64;
+    quickly(|part| {
+        let ticks = since_start(ticks);
+        (part.chunk.as_mut()).is_some_and(|chunk| chunk.push_release(ticks, address))
+    })
+}
+
+/// Has `write` write an event into the part of this thread, without a call; `false` if that does
+/// not do it, or where [`with_part`] has more to do: before a thread's first event, when it is time
+/// to look at the clock, in a child, and in a handler that interrupts this.
+#[inline(always)]
+fn quickly(write: impl FnOnce(&mut Part) -> bool) -> bool {
+    // SAFETY: null, or what `find_part` has stored in this thread.
+    let Some(part) = (unsafe { thread_word::get().cast::<RefCell<Part>>().as_ref() }) else {
+        return false;
+    };
+    let Ok(mut part) = part.try_borrow_mut() else {
+        return false;
+    };
+    // A handler sees the borrow during all of what it allows, and only then.
+    compiler_fence(Ordering::SeqCst);
+    let is_written = part.until_clock > 1 && is_known_to_be(part.generation) && write(&mut part);
+    if is_written {
+        part.until_clock -= 1;
+    }
+    compiler_fence(Ordering::SeqCst);
+    is_written
+}
+
 /// Calls `write` with the part of this thread, which is of this process's recording.
 #[inline]
 fn with_part<R>(write: impl FnOnce(&mut Part) -> R) -> R {
@@ -215,15 +272,23 @@ fn with_part<R>(write: impl FnOnce(&mut Part) -> R) -> R {
         }
         write(part)
     };
+    let Ok(mut part) = find_part().try_borrow_mut() else {
+        return of_handler(write);
+    };
+    compiler_fence(Ordering::SeqCst);
+    let result = write(&mut part);
+    compiler_fence(Ordering::SeqCst);
+    result
+}
+
+/// The part of this thread, which [`with_chunk`] finds from now on.
+fn find_part() -> &'static RefCell<Part> {
     PART.with(|part| {
-        let Ok(mut part) = part.try_borrow_mut() else {
-            return of_handler(write);
-        };
-        // A handler sees the borrow during all of what it allows, and only then.
-        compiler_fence(Ordering::SeqCst);
-        let result = write(&mut part);
-        compiler_fence(Ordering::SeqCst);
-        result
+        let part = ptr::from_ref(part);
+        thread_word::set(part.cast_mut().cast());
+        // SAFETY: a variable without a destructor, which is there to the end of its thread, and
+        // which nobody hands to another one.
+        unsafe { &*part }
     })
 }
 
@@ -278,26 +343,41 @@ fn of_handler<R>(write: impl FnOnce(&mut Part) -> R) -> R {
     })
 }
 
+/// Writes an allocation with its time, and what the heap has if the event begins a chunk.
+#[inline(never)]
+fn write_allocation(block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
+    let now = ticks::now();
+    let kind = if block.is_null() {
+        Kind::Refused
+    } else {
+        Kind::Allocate
+    };
+    if write_block(now, kind, block, bytes, align) {
+        let stats = stats();
+        let resident = ptr::without_provenance_mut(stats.resident_bytes);
+        write(now, Kind::Heap, resident, stats.used_bytes, 1);
+    }
+}
+
 /// The observer that records.
 pub(crate) struct Recorder;
 
 impl Observer for Recorder {
     fn allocated(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
-        let now = ticks::now();
-        let kind = if block.is_null() {
-            Kind::Refused
-        } else {
-            Kind::Allocate
-        };
-        if write_block(now, kind, block, bytes, align) {
-            let stats = stats();
-            let resident = ptr::without_provenance_mut(stats.resident_bytes);
-            write(now, Kind::Heap, resident, stats.used_bytes, 1);
+        write_allocation(block, bytes, align, stats);
+    }
+
+    fn reused(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
+        if bytes >= MOST_UNTIMED || align != UNTIMED_ALIGNMENT || !write_untimed(block, bytes) {
+            write_allocation(block, bytes, align, stats);
         }
     }
 
     fn frees(&self, block: *mut u8) {
-        write(ticks::now(), Kind::Free, block, 0, 1);
+        let now = ticks::now();
+        if !write_release(now, block) {
+            write(now, Kind::Free, block, 0, 1);
+        }
     }
 
     fn resizes(&self, block: *mut u8, bytes: usize) {

@@ -32,6 +32,16 @@ pub(crate) fn has_counter() -> bool {
 /// The time after all that this thread has done, and before whatever comes next.
 #[inline]
 pub(crate) fn now() -> u64 {
+    if SOURCE.load(Relaxed) == COUNTER {
+        counter::now()
+    } else {
+        first_or_without_counter()
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn first_or_without_counter() -> u64 {
     if has_counter() {
         counter::now()
     } else {

@@ -72,7 +72,7 @@ impl fmt::Display for RecordingError {
         match *self {
             Self::NotARecording => f.write_str("expected a recording, which begins with ORIONREC"),
             Self::Version(version) => {
-                write!(f, "the recording has version {version}, expected 1 or 2")
+                write!(f, "the recording has version {version}, expected 1 to 3")
             }
             Self::TooShort { bytes, expected } => {
                 write!(f, "there are {bytes} bytes, expected {expected}")
@@ -100,7 +100,7 @@ impl fmt::Display for RecordingError {
             }
             Self::Kind { chunk, event, word } => write!(
                 f,
-                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 14"
+                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 15"
             ),
         }
     }

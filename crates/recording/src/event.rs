@@ -7,10 +7,14 @@
 //!
 //!   narrow   ticks since the event before (17) │ address (43), its last four zeros │ kind (4)
 //!            size (58) │ log2 of the alignment (6)                  absent from a release
+//!
+//!   untimed  size (17) │ address (43), its last four zeros │ 15
 //! ```
 //!
 //! Most events are narrow: a release has one word, and an allocation two. Wide is what does not
-//! fit: the first event of a chunk, one after a pause, an address that is not of a block.
+//! fit: the first event of a chunk, one after a pause, an address that is not of a block. An
+//! untimed one is the allocation of a block at a multiple of 16 at the ticks of the event before,
+//! in one word.
 //!
 //! Invariant: an [`Event`] whose ticks are below 2^54 and whose alignment is a power of two is
 //! decoded as what was encoded.
@@ -31,6 +35,12 @@ const PASSED_SHIFT: u32 = 47;
 const MOST_PASSED: u64 = 1 << (u64::BITS - PASSED_SHIFT);
 /// The size that is too large for a narrow event.
 const MOST_SIZE: u64 = 1 << (u64::BITS - ALIGNMENT_BITS);
+
+/// What the lowest four bits of an untimed allocation are.
+const UNTIMED: u64 = 15;
+/// The alignment of the block of one, in bytes, and the size that is too large for it.
+const UNTIMED_ALIGNMENT: u64 = 16;
+const MOST_UNTIMED_SIZE: u64 = 1 << (u64::BITS - PASSED_SHIFT);
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +146,22 @@ impl Event {
         ([first, self.address, self.size], Self::MOST_WORDS)
     }
 
+    /// The word of a release, if one is enough.
+    #[inline]
+    pub(crate) fn release_word(ticks: u64, before: u64, address: u64) -> Option<u64> {
+        let passed = ticks.wrapping_sub(before);
+        let fits = passed < MOST_PASSED && address & !NARROW_ADDRESS == 0;
+        let kind = NARROW | Kind::Free.number();
+        fits.then_some(passed << PASSED_SHIFT | address | kind)
+    }
+
+    /// The word of an untimed allocation, if there can be one.
+    #[inline]
+    pub(crate) fn untimed_word(address: u64, size: u64) -> Option<u64> {
+        let fits = size < MOST_UNTIMED_SIZE && address & !NARROW_ADDRESS == 0;
+        fits.then_some(size << PASSED_SHIFT | address | UNTIMED)
+    }
+
     /// The event that begins with these words, and how many of them it has, after an event with
     /// these ticks, or after 0. `None` if there is no such kind.
     #[cfg(not(loom))]
@@ -143,6 +169,16 @@ impl Event {
         let [first, second, third] = words;
         let alignment = |bits: u64| 1 << (bits & ((1 << ALIGNMENT_BITS) - 1));
         let number = first & ((1 << KIND_BITS) - 1);
+        if number == UNTIMED {
+            let event = Self {
+                ticks: before,
+                kind: Kind::Allocate,
+                alignment: UNTIMED_ALIGNMENT,
+                address: first & NARROW_ADDRESS,
+                size: first >> PASSED_SHIFT,
+            };
+            return Some((event, 1));
+        }
         let kind = Kind::numbered(number & !NARROW)?;
         if number & NARROW == 0 {
             let event = Self {

@@ -50,6 +50,21 @@
 //! threads read one clock, a block that another thread gets at the same address begins after the
 //! former one has ended. Events of one thread keep their order whatever the clock says.
 //!
+//! An allocation need not have a time of its own: [`Chunk::push_untimed`] gives it the time *t* of
+//! the thread's event before. That keeps the order if all that other threads did with these bytes
+//! before happened before *t*, as where an allocator gives a thread what it has freed itself:
+//!
+//! ```text
+//!   thread 1    frees a at t₁ ──► a goes to all ──┐
+//!   thread 2                                      └──► gets a and b, a is allocated at t₂
+//!                                                      b is allocated, untimed: at t₂ as well
+//!                                                      b goes to thread 3 ──┐
+//!   thread 3                                                                └──► frees b at t₃
+//! ```
+//!
+//! Whoever had the bytes before released them before *t*, and an earlier time cannot put the
+//! allocation behind the release of the block, which has a time of its own.
+//!
 //! Numbers are in the byte order of the machine: on one of another order, a file is not taken for a
 //! recording.
 

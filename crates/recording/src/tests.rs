@@ -266,6 +266,54 @@ fn most_events_are_short() {
 }
 
 #[test]
+fn an_untimed_allocation_has_the_time_of_the_event_before_in_a_word() {
+    let memory = memory(1);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let claim = writer.claim_after(0).expect("a chunk");
+    let mut chunk = writer.open(claim, 0, 0).expect("a chunk");
+    assert!(chunk.push(&event(1 << 20, Kind::Clock, 5, 0)));
+    let mut expected = vec![event(1 << 20, Kind::Clock, 5, 0)];
+    let highest = (1 << 47) - 16;
+    for (at, size) in [(0, 0), (1, (1 << 17) - 1), (2, 100)] {
+        assert!(chunk.push_untimed(highest - 16 * at, size));
+        expected.push(event(
+            (1 << 20) + at,
+            Kind::Allocate,
+            highest - 16 * at,
+            size,
+        ));
+        let ticks = (1 << 20) + at + 1;
+        assert!(chunk.push_release(ticks, highest - 16 * at));
+        let freed = event(ticks, Kind::Free, highest - 16 * at, 0);
+        expected.push(Event {
+            alignment: 1,
+            ..freed
+        });
+    }
+    // What does not fit into a word is refused, and leaves nothing behind.
+    assert!(!chunk.push_untimed(8, 1) && !chunk.push_untimed(1 << 47, 1));
+    assert!(!chunk.push_untimed(16, 1 << 17));
+    assert!(
+        !chunk.push_release((1 << 20) + (1 << 18), 16),
+        "after a pause"
+    );
+    assert!(
+        !chunk.push_release(1 << 20, 16),
+        "a clock that ran backwards"
+    );
+    assert!(!chunk.push_release((1 << 20) + 4, 24));
+    let words = 4096 / 8 - 3 - 3 - 6;
+    assert!((0..words).all(|_| chunk.push_untimed(16, 1)));
+    assert!(!chunk.push_untimed(16, 1), "no room");
+    assert!(!chunk.push_release((1 << 20) + 4, 16), "no room");
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let read: Vec<Event> = reader.events().map(|one| one.event).collect();
+    assert_eq!(read[..expected.len()], expected);
+    assert_eq!(read.len(), expected.len() + words);
+}
+
+#[test]
 fn stacks_and_modules_stand_between_events() {
     let memory = memory(1);
     let writer = Writer::begin(&memory, &START).expect("room");
@@ -334,7 +382,7 @@ fn what_is_wrong_is_named() {
     };
     let first = HEADER_BYTES / 8;
     assert_eq!(with(0, 7), Some(NotARecording));
-    assert_eq!(with(1, 3), Some(Version(3)));
+    assert_eq!(with(1, 4), Some(Version(4)));
     assert!(matches!(with(5, u64::MAX), Some(Header { .. })));
     assert!(matches!(with(9, 1 << 20), Some(Header { .. })));
     assert_eq!(with(first, 0), Some(NoThread { chunk: 0 }));
@@ -353,7 +401,7 @@ fn what_is_wrong_is_named() {
         word: 0,
     };
     assert_eq!(with(1, 1), Some(nothing));
-    let word = 15;
+    let word = 1 << 4;
     assert_eq!(
         with(first + 3, word),
         Some(RecordingError::Kind { chunk, event, word })
@@ -456,6 +504,84 @@ proptest! {
             let modules = reader.modules().count() * item::MODULE_WORDS;
             prop_assert!(events + stacks + modules <= used);
         }
+    }
+}
+
+/// A thread of an allocator: the blocks that it has for itself, and its end of the recording.
+struct Caching<'a> {
+    free: Vec<u64>,
+    end: Thread<'a>,
+}
+
+impl Caching<'_> {
+    /// Allocates a block at this time, of those that all threads share if it has none for itself.
+    fn allocate(&mut self, now: u64, shared: &mut Vec<u64>) -> Option<u64> {
+        let is_own = !self.free.is_empty();
+        if !is_own {
+            let taken = shared.len().min(2);
+            self.free.extend(shared.drain(..taken));
+        }
+        let address = self.free.pop()?;
+        let untimed = |chunk: &mut Chunk| chunk.push_untimed(address, 8);
+        if !is_own || !self.end.chunk.as_mut().is_some_and(untimed) {
+            self.end.push(&event(now, Kind::Allocate, address, 8));
+        }
+        Some(address)
+    }
+
+    fn release(&mut self, now: u64, address: u64) {
+        let release = |chunk: &mut Chunk| chunk.push_release(now, address);
+        if !self.end.chunk.as_mut().is_some_and(release) {
+            self.end.push(&event(now, Kind::Free, address, 0));
+        }
+        self.free.push(address);
+    }
+}
+
+proptest! {
+    /// Threads that hand their blocks to each other, and free ones on by what all of them share:
+    /// allocations are untimed where the [crate](crate#order) says that they may be.
+    #[test]
+    fn no_block_is_given_twice_in_the_order_of_a_recording(
+        steps in proptest::collection::vec((0_usize..3, 0_u8..10, any::<u16>()), 1..400),
+    ) {
+        let memory = memory(1);
+        let writer = Writer::begin(&memory, &START).expect("room");
+        let mut threads = [0, 1, 2].map(|number| Caching {
+            free: Vec::new(),
+            end: Thread { writer, number, chunks: 0, chunk: None },
+        });
+        let mut shared: Vec<u64> = (1..=5).map(|number| number << 4).collect();
+        let mut live = Vec::new();
+        let mut count = 0;
+        for (now, (thread, what, which)) in steps.into_iter().enumerate() {
+            let thread = &mut threads[thread];
+            match what {
+                0..5 => {
+                    let got = thread.allocate(now as u64, &mut shared);
+                    count += usize::from(got.is_some());
+                    live.extend(got);
+                }
+                5..9 if !live.is_empty() => {
+                    let block = live.swap_remove(usize::from(which) % live.len());
+                    thread.release(now as u64, block);
+                    count += 1;
+                }
+                _ => shared.append(&mut thread.free),
+            }
+        }
+        let bytes = bytes(&memory);
+        let reader = Reader::new(&bytes).expect("a recording");
+        let mut given = std::collections::BTreeSet::new();
+        for Recorded { event, .. } in reader.events() {
+            let is_right = match event.kind {
+                Kind::Allocate => given.insert(event.address),
+                _ => given.remove(&event.address),
+            };
+            prop_assert!(is_right, "{:?}", event);
+        }
+        prop_assert_eq!(reader.len(), count);
+        prop_assert_eq!(given, live.into_iter().collect());
     }
 }
 

@@ -127,10 +127,10 @@ impl<'a> Writer<'a> {
         words[AT_UNITS].store(claim.units as u64, Ordering::Relaxed);
         let thread = both(thread.saturating_add(1), system_thread);
         words[AT_THREAD].store(thread, Ordering::Release);
-        let (head, rest) = words.split_at_checked(EVENTS)?;
+        let (head, words) = words.split_at_checked(EVENTS)?;
         Some(Chunk {
             in_use: &head[AT_USED],
-            rest,
+            words,
             used: 0,
             ticks: 0,
         })
@@ -184,9 +184,9 @@ fn both(lower: u32, upper: u32) -> u64 {
 pub struct Chunk<'a> {
     /// What says how many words are in use.
     in_use: &'a AtomicU64,
-    /// The words that are not in use yet.
-    rest: &'a [AtomicU64],
-    used: u64,
+    /// The words for events, and how many are in use.
+    words: &'a [AtomicU64],
+    used: usize,
     /// Those of the last event.
     ticks: u64,
 }
@@ -195,7 +195,7 @@ impl Chunk<'_> {
     /// Adds an event; `false` if there may be no room for it.
     #[inline]
     pub fn push(&mut self, event: &Event) -> bool {
-        let Some(place) = self.rest.first_chunk::<{ Event::MOST_WORDS }>() else {
+        let Some(place) = self.rest().first_chunk::<{ Event::MOST_WORDS }>() else {
             return false;
         };
         let (words, len) = event.encode(self.ticks);
@@ -203,27 +203,55 @@ impl Chunk<'_> {
         for (word, value) in place.iter().zip(words) {
             word.store(value, Ordering::Relaxed);
         }
-        self.rest = &self.rest[len..];
-        self.used += len as u64;
         self.ticks = event.bounded_ticks();
-        self.in_use.store(self.used, Ordering::Release);
+        self.use_words(len);
+        true
+    }
+
+    /// Adds the release of a block at these ticks, as [`push`](Self::push) does; `false` also if
+    /// that takes more than a word, as after a pause.
+    #[inline(always)]
+    pub fn push_release(&mut self, ticks: u64, address: u64) -> bool {
+        let Some(word) = Event::release_word(ticks, self.ticks, address) else {
+            return false;
+        };
+        let is_pushed = self.push_word(word);
+        if is_pushed {
+            self.ticks = ticks;
+        }
+        is_pushed
+    }
+
+    /// Adds the allocation of a block at a multiple of 16 at the ticks of the event before, in a
+    /// word; `false` if the size or the address does not fit into that, or if there is no room.
+    ///
+    /// See the [crate's documentation](crate#order) for when it may be said to be of that time.
+    #[inline(always)]
+    pub fn push_untimed(&mut self, address: u64, size: u64) -> bool {
+        Event::untimed_word(address, size).is_some_and(|word| self.push_word(word))
+    }
+
+    #[inline(always)]
+    fn push_word(&mut self, word: u64) -> bool {
+        let Some(place) = self.words.get(self.used) else {
+            return false;
+        };
+        place.store(word, Ordering::Relaxed);
+        self.use_words(1);
         true
     }
 
     /// Adds an event that happened in the stack of this number; `false` if there may be no room.
     pub fn push_in_stack(&mut self, event: &Event, stack: u32) -> bool {
         // With room for both: a number is that of the event after it.
-        let Some((first, rest)) = self.rest.split_first() else {
-            return false;
-        };
-        if rest.len() < Event::MOST_WORDS {
+        let rest = self.rest();
+        if rest.len() <= Event::MOST_WORDS {
             return false;
         }
-        first.store(
+        rest[0].store(
             OF_NEXT | u64::from(stack) << NUMBER_SHIFT,
             Ordering::Relaxed,
         );
-        self.rest = rest;
         self.used += 1;
         self.push(event)
     }
@@ -252,15 +280,26 @@ impl Chunk<'_> {
     }
 
     fn push_words(&mut self, len: usize, words: impl Iterator<Item = u64>) -> bool {
-        let Some((place, rest)) = self.rest.split_at_checked(len) else {
+        let Some(place) = self.rest().get(..len) else {
             return false;
         };
         for (word, value) in place.iter().zip(words) {
             word.store(value, Ordering::Relaxed);
         }
-        self.rest = rest;
-        self.used += len as u64;
-        self.in_use.store(self.used, Ordering::Release);
+        self.use_words(len);
         true
+    }
+
+    /// The words that are not in use yet.
+    #[inline]
+    fn rest(&self) -> &[AtomicU64] {
+        self.words.get(self.used..).unwrap_or_default()
+    }
+
+    /// Says that this many more words are in use, which have been written.
+    #[inline(always)]
+    fn use_words(&mut self, len: usize) {
+        self.used += len;
+        self.in_use.store(self.used as u64, Ordering::Release);
     }
 }

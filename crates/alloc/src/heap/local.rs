@@ -27,7 +27,7 @@ use core::cell::Cell;
 use super::{
     cache::{Cache, NO_CACHE},
     heap::Heap,
-    thread_cache::{cache, replace_cache},
+    thread_cache::{cache, hidden_cache, replace_cache, set_hidden_cache},
 };
 
 /// Whether a thread has a cache.
@@ -40,8 +40,6 @@ enum Binding {
 }
 
 std::thread_local! {
-    /// The cache of a thread that is bound to an observed heap.
-    static HIDDEN: Cell<*const Cache> = const { Cell::new(NO_CACHE.as_ptr()) };
     static BINDING: Cell<Binding> = const { Cell::new(Binding::Unbound) };
 }
 
@@ -110,7 +108,7 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
         Binding::Unbound
     });
     if heap.is_observed {
-        HIDDEN.set(cache.map_or(NO_CACHE.as_ptr(), core::ptr::from_ref));
+        set_hidden_cache(cache);
     } else {
         replace_cache(cache);
     }
@@ -120,8 +118,7 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
 /// The cache of this thread, if it is bound to this heap.
 pub(super) fn cache_of(heap: &Heap) -> Option<&'static Cache> {
     let cache = if heap.is_observed {
-        // SAFETY: caches live for ever, and so does `NO_CACHE`.
-        unsafe { &*HIDDEN.get() }
+        hidden_cache()
     } else {
         cache()
     };
@@ -130,7 +127,7 @@ pub(super) fn cache_of(heap: &Heap) -> Option<&'static Cache> {
 
 /// The cache that this thread is bound to, or `NO_CACHE`.
 fn bound() -> *const Cache {
-    let hidden = HIDDEN.get();
+    let hidden = core::ptr::from_ref(hidden_cache());
     if hidden == NO_CACHE.as_ptr() {
         cache()
     } else {
@@ -157,7 +154,7 @@ unsafe fn heap_of(cache: &Cache) -> &'static Heap {
 fn unbind() {
     let cache = bound();
     replace_cache(None);
-    HIDDEN.set(NO_CACHE.as_ptr());
+    set_hidden_cache(None);
     if cache != NO_CACHE.as_ptr() {
         // SAFETY: caches live for ever; this one was bound, and is no longer this thread's.
         let (cache, heap) = unsafe { (&*cache, heap_of(&*cache)) };

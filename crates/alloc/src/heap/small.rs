@@ -17,6 +17,7 @@ use super::{
     heap::Heap,
     invalid_free::InvalidFree,
     local,
+    thread_cache::hidden_cache,
     zone_map::ZoneMap,
 };
 use orionrt_sys::checker::hidden;
@@ -79,8 +80,11 @@ impl Heap {
     }
 
     /// The cache of this thread where calls are observed, which the fast path does not find.
+    #[inline(always)]
     pub(crate) fn hidden_cache(&self) -> Option<&'static Cache> {
-        local::cache_of(self).filter(|_| self.is_observed)
+        // Where they are not, there is none.
+        let cache = hidden_cache();
+        cache.serves(self.address()).then_some(cache)
     }
 
     fn allocate_direct(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
