@@ -41,8 +41,8 @@
 //! # Stacks
 //!
 //! An event may have a stack: the return addresses of the calls that led to it. Each stack is in
-//! the recording once, under a number, in the chunk of whoever had it first, and so are the files
-//! that the addresses are in, so that they can be named afterwards.
+//! the recording once, under a number that [`StackNumbers`] gives, in the chunk of whoever had it
+//! first, and so are the files that the addresses are in, so that they can be named afterwards.
 //!
 //! # Order
 //!
@@ -75,6 +75,7 @@ extern crate alloc;
 
 // A file uses only files above it in this list.
 mod sync;
+mod stack_numbers;
 mod event;
 mod item;
 mod layout;
@@ -98,6 +99,7 @@ mod tests;
 
 pub use event::{Event, Kind};
 pub use layout::{CHUNK_BYTES, EVENTS_PER_CHUNK, HEADER_BYTES, MOST_COMMAND, looks_like_recording};
+pub use stack_numbers::StackNumbers;
 pub use writer::{Chunk, Claim, Start, Writer, words_for};
 #[cfg(not(loom))]
 pub use {

@@ -3,6 +3,9 @@
 //!
 //! Two threads claim chunks and write events while a third one reads the memory. The model fails if
 //! two threads get one chunk, or if what is in use includes an event that is not whole.
+//!
+//! Threads ask for numbers of stacks while one opens the table, in memory that had other stacks
+//! before. The models fail if a number is new to no caller or to two, or is that of two stacks.
 #![cfg(loom)]
 
 use loom::{
@@ -12,7 +15,7 @@ use loom::{
     },
     thread,
 };
-use orionrt_recording::{Event, Kind, Start, Writer, words_for};
+use orionrt_recording::{Event, Kind, StackNumbers, Start, Writer, words_for};
 
 fn event(thread: u32, at: u64) -> Event {
     Event {
@@ -54,5 +57,85 @@ fn chunks_have_one_writer_and_counts_cover_whole_events() {
         }
         let [one, other] = writers.map(|writer| writer.join().expect("it ends"));
         assert_ne!(one, other);
+    });
+}
+
+/// What a thread got for the hash of a stack.
+type Got = (u64, Option<(u32, bool)>);
+
+/// Fails unless each number that was given is that of one hash, and was new to one caller.
+fn check_numbers(all: &[Got]) {
+    for &(hash, got) in all {
+        let Some((number, _)) = got else { continue };
+        let of_number = all
+            .iter()
+            .filter(|(_, got)| got.is_some_and(|(n, _)| n == number));
+        let of_number: Vec<&Got> = of_number.collect();
+        assert!(of_number.iter().all(|(other, _)| *other == hash), "{all:?}");
+        let new = of_number
+            .iter()
+            .filter(|(_, got)| got.is_some_and(|(_, is_new)| is_new));
+        assert_eq!(new.count(), 1, "{all:?}");
+    }
+}
+
+/// A table of two places, with these words.
+fn table(words: [u64; 3]) -> Arc<Vec<AtomicU64>> {
+    Arc::new(words.into_iter().map(AtomicU64::new).collect())
+}
+
+fn numbers(words: &[AtomicU64]) -> StackNumbers<'_> {
+    StackNumbers::over(words).expect("two places")
+}
+
+/// A thread that asks for the numbers of these hashes.
+fn ask(words: &Arc<Vec<AtomicU64>>, hashes: [u64; 2]) -> thread::JoinHandle<[Got; 2]> {
+    let words = Arc::clone(words);
+    thread::spawn(move || hashes.map(|hash| (hash, numbers(&words).number_of(hash))))
+}
+
+#[test]
+fn a_number_of_a_stack_is_new_once_and_is_that_of_one_stack() {
+    loom::model(|| {
+        // Both hashes are at home in the first place.
+        let words = table([0, 0, 1]);
+        let threads = [[2, 4], [4, 2]].map(|hashes| ask(&words, hashes));
+        let all = threads
+            .map(|thread| thread.join().expect("it ends"))
+            .concat();
+        assert!(all.iter().all(|(_, got)| got.is_some()));
+        check_numbers(&all);
+        assert_eq!(numbers(&words).len(), 2);
+    });
+}
+
+#[test]
+fn a_stack_from_before_a_table_was_opened_is_new() {
+    loom::model(|| {
+        // As a child finds it: with a stack of its parent's, before it clears that.
+        let words = table([2, 0, 0]);
+        let asking = ask(&words, [2, 2]);
+        words[0].store(0, Ordering::Relaxed);
+        numbers(&words).open();
+        check_numbers(&asking.join().expect("it ends"));
+    });
+}
+
+#[test]
+fn a_number_that_was_given_up_is_not_given_again() {
+    loom::model(|| {
+        let words = table([0, 0, 1]);
+        let first = numbers(&words).number_of(2);
+        assert_eq!(first, Some((0, true)));
+        let asking = ask(&words, [2, 2]);
+        numbers(&words).give_up(0);
+        let all = asking.join().expect("it ends");
+        // The number of before, or one that is new.
+        let later: Vec<Got> = (all.into_iter())
+            .filter(|(_, got)| got.is_some_and(|(number, _)| number != 0))
+            .collect();
+        check_numbers(&later);
+        let other = numbers(&words).number_of(4);
+        assert_ne!(other.map(|(number, _)| number), Some(0));
     });
 }

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { POPULATE_WRITE = 23, TABLE_BYTES = 8 << 20 };
+enum { POPULATE_WRITE = 23, TABLE_BYTES = (8 << 20) + 4096 };
 
 /* From here on, a call of the system fails with this error where the lower half of an argument,
  * which is at this place, has this value. */
