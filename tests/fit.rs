@@ -8,61 +8,22 @@ use std::alloc::Layout;
 
 use orionrt::{
     Aliasing, Graph, GraphBuilder, Planner, TensorId,
-    fit::{Fit, FitAction, FitCost, FitError, FitSchedule, Fitted, OperatorCosts, SlowMemory},
+    fit::{
+        Codec, CodecMistake, Compression, Fit, FitAction, FitCost, FitError, FitSchedule, Fitted,
+        OperatorCosts, SlowMemory,
+    },
 };
 use orionrt_testing::{
+    fit_chains::{CostedGraph, Kind, costed_graph},
     fit_instances::{FitInstance, fit_instances, sizes_of},
     fit_machine::computes,
-    fit_oracle::{FitCosts, least_cost},
+    fit_oracle::least_cost,
     random::Random,
 };
 use proptest::prelude::*;
 
 fn bytes(size: usize) -> Layout {
     Layout::from_size_align(size, 1).expect("small")
-}
-
-/// A chain of operators, half of which also read something older: what idles in between.
-fn chain(random: &mut Random, ops: usize) -> Graph {
-    let mut g = GraphBuilder::new();
-    let mut there: Vec<TensorId> = vec![g.tensor("t0", bytes(1 + random.below(9)))];
-    g.input(there[0]);
-    for op in 0..ops {
-        let result = g.tensor(format!("t{}", there.len()), bytes(1 + random.below(9)));
-        let mut reads = vec![there[op]];
-        if random.one_in(2) {
-            let older = there[random.below(there.len())];
-            reads.extend((older != there[op]).then_some(older));
-        }
-        g.op(format!("op{op}")).reads(reads).writes([result]);
-        there.push(result);
-    }
-    g.output(there[ops]).build().expect("a chain")
-}
-
-/// Costs of all kinds or of one.
-fn costs(random: &mut Random, ops: usize) -> FitCosts {
-    let kind = random.below(3);
-    let slow = (1 + random.below_u64(4), 1 + random.below_u64(4));
-    let reruns = (0..ops).map(|_| 1 + random.below_u64(40)).collect();
-    FitCosts {
-        slow: (kind != 1).then_some(slow),
-        reruns: (kind != 2).then_some(reruns),
-    }
-}
-
-fn fit_with(costs: &FitCosts, capacity: u64) -> Fit {
-    let mut fit = Fit::within(capacity).reorder(false);
-    if let Some((write, read)) = costs.slow {
-        let slow = SlowMemory::new(1 << 30, 1.0 / read as f64);
-        fit = fit.slow(slow.write_bytes_per_second(1.0 / write as f64));
-    }
-    if let Some(reruns) = &costs.reruns {
-        let seconds = reruns.iter().map(|&cost| cost as f64);
-        let costs = OperatorCosts::from_seconds(seconds).expect("not negative");
-        fit = fit.recompute(true).costs(costs);
-    }
-    fit
 }
 
 #[test]
@@ -72,18 +33,17 @@ fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
     let mut missed = 0;
     while ratios.len() + missed < instances() {
         let ops = 4 + random.below(4);
-        let graph = chain(&mut random, ops);
-        let costs = costs(&mut random, ops);
-        let (load, needed) = (graph.lifetimes().load(), needed(&graph));
-        if needed >= load {
+        let kind = [Kind::Chain, Kind::Training, Kind::Skips][random.below(3)];
+        let Some(instance) = costed_graph(&mut random, kind, ops) else {
             continue;
-        }
-        let capacity = needed + random.below_u64(load - needed);
-        let least = least_cost(&graph, capacity, &costs);
-        match (
-            Planner::new().fit(&graph, &fit_with(&costs, capacity)),
-            least,
-        ) {
+        };
+        let CostedGraph {
+            graph,
+            capacity,
+            costs,
+        } = &instance;
+        let least = least_cost(graph, *capacity, costs);
+        match (Planner::new().fit(graph, &instance.fit()), least) {
             (Ok(fitted), Some(least)) => {
                 let seconds = fitted.cost().seconds();
                 assert!(fitted.lower_bound() <= least as f64 + 1e-6);
@@ -103,18 +63,7 @@ fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
     println!("(fit, missed, above the least cost, 20 % above it): {counts:?}");
     println!("median {median:.4}, worst {worst:.4}");
     assert!(median <= 1.05);
-    assert!(above(1.2) + missed <= instances() / 50);
-}
-
-/// The bytes that the operator needs that needs most.
-fn needed(graph: &Graph) -> u64 {
-    let size = |id: &TensorId| graph.tensor(*id).map_or(0, |tensor| tensor.layout().size());
-    let used = graph
-        .ops()
-        .iter()
-        .map(|op| op.reads().iter().chain(op.writes()));
-    let bytes = used.map(|ids| ids.map(size).sum::<usize>());
-    bytes.max().unwrap_or(0) as u64
+    assert!(above(1.2) + missed <= instances() / 12);
 }
 
 /// How many small graphs are compared.
@@ -230,6 +179,110 @@ fn what_is_recomputed_has_old_operands_and_not_what_was_written_over_them() {
     assert_eq!((fitted.cost().reruns, fitted.cost().seconds()), (2, 2.0));
     let schedule = fitted.schedule();
     assert!(computes(&graph, schedule, sizes_of(schedule, &graph)));
+}
+
+#[test]
+fn what_compresses_well_is_kept_in_compressed_form() {
+    let (graph, _) = skip();
+    let id = |name: &str| graph.find(name).expect("a tensor of the graph");
+    let skip = id("skip");
+    // Of 10 bytes, 2 are left: 42 are needed while b is made of a.
+    let codec = Codec::with_ratio(5.0, 20.0).expand_bytes_per_second(40.0);
+    let only = Fit::within(42).compression(Compression::all(codec));
+    let found = fitted(&graph, &only);
+    let (schedule, cost) = (found.schedule(), found.cost());
+    let actions = actions(schedule);
+    assert_eq!(
+        (actions[2], actions[5]),
+        (FitAction::Compress(skip), FitAction::Expand(skip))
+    );
+    let compressed = schedule.copies[schedule.steps[2].writes[0].index()].clone();
+    assert_eq!((compressed.tensor, compressed.compressed), (skip, Some(2)));
+    assert_eq!((cost.compressed_bytes, cost.expanded_bytes), (10, 10));
+    assert_eq!((cost.compress_seconds, cost.expand_seconds), (0.5, 0.25));
+    assert_eq!((cost.seconds(), found.lower_bound()), (0.75, 0.75));
+    assert_eq!((found.load(), found.fast_plan().peak()), (42, 42));
+    assert!(computes(&graph, schedule, sizes_of(schedule, &graph)));
+    // 2 bytes more than there are.
+    let error = Planner::new().fit(
+        &graph,
+        &Fit::within(41).compression(Compression::all(codec)),
+    );
+    assert!(matches!(
+        error,
+        Err(FitError::Impossible { needed: 42, .. })
+    ));
+    // Beside a slow memory, what is faster.
+    let slow = Fit::within(42).slow(SlowMemory::new(100, 10.0));
+    let of = |compression| *fitted(&graph, &slow.clone().compression(compression)).cost();
+    assert_eq!(of(Compression::all(codec)).seconds(), 0.75);
+    assert_eq!(
+        of(Compression::all(Codec::with_ratio(5.0, 9.0))).written_bytes,
+        10
+    );
+    assert_eq!(of(Compression::all(codec).never(skip)).written_bytes, 10);
+    assert_eq!(
+        of(Compression::new().tensor(id("a"), codec)).written_bytes,
+        10
+    );
+}
+
+#[test]
+fn codecs_that_mean_nothing_are_refused() {
+    let (graph, _) = skip();
+    let id = graph.find("skip").expect("a tensor of the graph");
+    let refused = |compression| {
+        let fit = Fit::within(42).compression(compression);
+        Planner::new().fit(&graph, &fit).unwrap_err()
+    };
+    let of = |tensor: &str, mistake| FitError::Codec {
+        tensor: tensor.to_string(),
+        mistake,
+    };
+    let good = Codec::with_ratio(2.0, 1.0);
+    for ratio in [0.0, -1.0, f64::INFINITY] {
+        let error = refused(Compression::all(Codec::with_ratio(ratio, 1.0)));
+        assert_eq!(error, of("", CodecMistake::Ratio(ratio)));
+    }
+    let error = refused(Compression::all(good).tensor(id, Codec::with_bytes(0, 1.0)));
+    assert_eq!(error, of("skip", CodecMistake::NoBytes));
+    for codec in [
+        good.compress_bytes_per_second(0.0),
+        good.expand_bytes_per_second(0.0),
+    ] {
+        let error = refused(Compression::new().tensor(id, codec));
+        assert_eq!(error, of("skip", CodecMistake::Speed(0.0)));
+    }
+    let error = refused(Compression::new().never(TensorId::new(99)));
+    assert!(matches!(error, FitError::UnknownTensor { .. }), "{error}");
+    // No smaller than the tensor: of no use, and no mistake.
+    let useless = Compression::all(Codec::with_ratio(0.5, 1.0));
+    let error = refused(useless);
+    assert!(
+        matches!(error, FitError::Impossible { needed: 50, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_peaks_are_paid_for_twice() {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", bytes(10));
+    let mut last = x;
+    for part in 0..2 {
+        let sizes = [("skip", 10), ("a", 20), ("b", 20), ("c", 10), ("y", 10)];
+        let [skip, a, b, c, y] =
+            sizes.map(|(name, size)| g.tensor(format!("{name} {part}"), bytes(size)));
+        g.op("conv 0").reads([last]).writes([skip]);
+        g.op("conv 1").reads([skip]).writes([a]);
+        g.op("conv 2").reads([a]).writes([b]);
+        g.op("conv 3").reads([b]).writes([c]);
+        g.op("add").reads([c, skip]).writes([y]);
+        last = y;
+    }
+    let graph = g.output(last).build().expect("a chain");
+    let found = fitted(&graph, &Fit::within(40).slow(SlowMemory::new(100, 10.0)));
+    assert_eq!((found.cost().seconds(), found.lower_bound()), (4.0, 4.0));
 }
 
 #[test]
@@ -363,6 +416,16 @@ fn cost_of(instance: &FitInstance, schedule: &FitSchedule) -> FitCost {
                 cost.reruns += 1;
                 cost.rerun_seconds += instance.costs.seconds()[op.index()];
             }
+            FitAction::Compress(tensor) => {
+                let codec = instance.compression.codec(tensor).expect("it has a codec");
+                cost.compressed_bytes += size(tensor) as u64;
+                cost.compress_seconds += size(tensor) as f64 / codec.compress_bytes_per_second;
+            }
+            FitAction::Expand(tensor) => {
+                let codec = instance.compression.codec(tensor).expect("it has a codec");
+                cost.expanded_bytes += size(tensor) as u64;
+                cost.expand_seconds += size(tensor) as f64 / codec.expand_bytes_per_second;
+            }
             FitAction::Spill(tensor) => {
                 cost.written_bytes += size(tensor) as u64;
                 cost.spill_seconds += size(tensor) as f64 / write;
@@ -411,6 +474,10 @@ proptest! {
         prop_assert_eq!(found.written_bytes, expected.written_bytes);
         prop_assert_eq!(found.read_bytes, expected.read_bytes);
         prop_assert_eq!(found.reruns, expected.reruns);
+        prop_assert_eq!(found.compressed_bytes, expected.compressed_bytes);
+        prop_assert_eq!(found.expanded_bytes, expected.expanded_bytes);
+        prop_assert!(is_near(found.compress_seconds, expected.compress_seconds));
+        prop_assert!(is_near(found.expand_seconds, expected.expand_seconds));
         prop_assert!(is_near(found.spill_seconds, expected.spill_seconds));
         prop_assert!(is_near(found.fetch_seconds, expected.fetch_seconds));
         prop_assert!(is_near(found.rerun_seconds, expected.rerun_seconds));

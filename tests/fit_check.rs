@@ -6,8 +6,8 @@ use std::alloc::Layout;
 use orionrt::{
     Graph, GraphBuilder, Planner, TensorId,
     fit::{
-        CopyId, Fit, FitAction, FitMistake, FitRule as Rule, FitSchedule, Memory, OperatorCosts,
-        SlowMemory, TensorCopy,
+        Codec, Compression, CopyId, Fit, FitAction, FitMistake, FitRule as Rule, FitSchedule, Form,
+        Memory, OperatorCosts, SlowMemory, TensorCopy,
     },
     graph::OpId,
 };
@@ -171,6 +171,128 @@ fn tensors_are_aligned_and_fit_into_their_copies() {
     assert_eq!((found.rule, found.name.as_str()), (Rule::TooSmall, "y"));
 }
 
+/// The graph of [`skip`], in which the first result is compressed to 2 bytes at [`SPILL`], and
+/// expanded at [`FETCH`].
+fn compressed() -> (Graph, Fit) {
+    let (graph, _) = skip();
+    let compression = Compression::all(Codec::with_ratio(5.0, 10.0));
+    (graph, Fit::within(42).compression(compression))
+}
+
+/// The rule that the schedule of [`compressed`] breaks after a change, and the name at fault.
+fn rule_of_forms(change: impl Fn(&mut FitSchedule)) -> (Rule, String) {
+    let mistake = broken(compressed(), change);
+    (mistake.rule, mistake.name)
+}
+
+#[test]
+fn what_is_compressed_is_expanded_before_it_is_used() {
+    let found = rule_of_forms(|schedule| remove(schedule, SPILL));
+    assert_eq!(found, of(Rule::NotCompressed, "skip"));
+    let found = rule_of_forms(|schedule| remove(schedule, FETCH));
+    assert_eq!(found, of(Rule::NeverWritten, "skip"));
+    let expected = Form::Plain;
+    let found = rule_of_forms(|schedule| {
+        let form = schedule.steps[FETCH].reads[0];
+        schedule.copies[form.index()].steps.end = schedule.steps.len();
+        schedule.steps[LAST].reads[1] = form;
+    });
+    assert_eq!(found, of(Rule::WrongForm { expected }, "skip"));
+    let found = rule_of_forms(|schedule| schedule.outputs[0] = schedule.steps[FETCH].reads[0]);
+    assert_eq!(found, of(Rule::WrongForm { expected }, "y"));
+    let found = rule_of_forms(|schedule| schedule.inputs[0] = Some(schedule.steps[FETCH].reads[0]));
+    assert_eq!(found, of(Rule::WrongForm { expected }, "x"));
+    let found = rule_of_forms(|schedule| {
+        schedule.steps[SPILL].reads[0] = schedule.steps[SPILL].writes[0];
+    });
+    assert_eq!(found, of(Rule::WrongForm { expected }, "skip"));
+    let expected = Form::Compressed;
+    let found = rule_of_forms(|schedule| {
+        schedule.steps[FETCH].reads[0] = schedule.steps[FETCH].writes[0];
+    });
+    assert_eq!(found, of(Rule::WrongForm { expected }, "skip"));
+    let found = rule_of_forms(|schedule| {
+        schedule.steps[SPILL].reads[0] = schedule.steps[1].writes[0];
+    });
+    let other = "a".to_string();
+    assert_eq!(found, of(Rule::CopyOfOther { other }, "skip"));
+    let (expected, found) = (1, 0);
+    let mistake = rule_of_forms(|schedule| schedule.steps[SPILL].writes.clear());
+    assert_eq!(mistake, of(Rule::Writes { expected, found }, "skip"));
+    let found = rule_of_forms(|schedule| {
+        let form = schedule.steps[FETCH].reads[0];
+        schedule.copies[form.index()].memory = Memory::Slow;
+    });
+    // There is no slow memory.
+    assert!(matches!(
+        found.0,
+        Rule::Capacity {
+            memory: Memory::Slow,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_compressed_form_has_the_bytes_that_its_codec_says() {
+    let form = |schedule: &FitSchedule| schedule.steps[SPILL].writes[0].index();
+    let found = rule_of_forms(|schedule| {
+        let form = form(schedule);
+        schedule.copies[form].compressed = Some(1);
+    });
+    let (expected, bytes) = (2, 1);
+    let rule = Rule::CompressedSize {
+        expected,
+        found: bytes,
+    };
+    assert_eq!(found, of(rule, "skip"));
+    // It shares bytes with b, below it or above.
+    let found = rule_of_forms(|schedule| {
+        let form = form(schedule);
+        let b = schedule.steps[3].writes[0].index();
+        schedule.copies[form].offset = schedule.copies[b].offset + 19;
+    });
+    let memory = Memory::Fast;
+    assert!(matches!(
+        found.0,
+        Rule::Overlap { .. } | Rule::Capacity { .. }
+    ));
+    let found = rule_of_forms(|schedule| {
+        let form = form(schedule);
+        schedule.copies[form].offset = 41;
+    });
+    let (capacity, end) = (42, 43);
+    let rule = Rule::Capacity {
+        memory,
+        capacity,
+        end,
+    };
+    assert_eq!(found, of(rule, "skip"));
+}
+
+#[test]
+fn tensors_are_compressed_only_where_that_is_allowed() {
+    let (graph, fit) = compressed();
+    let fitted = Planner::new().fit(&graph, &fit).expect("it fits");
+    let id = graph.find("skip").expect("a tensor of the graph");
+    let codec = Codec::with_ratio(5.0, 10.0);
+    let refused = |compression: Compression| {
+        let fit = Fit::within(42).compression(compression);
+        let mistake = fitted.schedule().check(&graph, &fit).unwrap_err();
+        (mistake.rule, mistake.name)
+    };
+    let may_not = of(Rule::MayNotCompress, "skip");
+    assert_eq!(refused(Compression::new()), may_not);
+    assert_eq!(refused(Compression::all(codec).never(id)), may_not);
+    let useless = Codec::with_bytes(10, 10.0);
+    assert_eq!(
+        refused(Compression::all(codec).tensor(id, useless)),
+        may_not
+    );
+    let only = Fit::within(42).compression(Compression::new().tensor(id, codec));
+    assert_eq!(fitted.schedule().check(&graph, &only), Ok(()));
+}
+
 #[test]
 fn operators_run_once_and_in_time() {
     let found = rule(|schedule| remove(schedule, LAST));
@@ -271,6 +393,9 @@ fn results_are_written_over_nothing_that_is_needed() {
 fn a_mistake_names_the_step_and_its_operator() {
     let mistake = broken(skip(), |schedule| remove(schedule, FETCH));
     let expected = "step 5 (run 'add'): 'skip' is not there: its copy was never written";
+    assert_eq!(mistake.to_string(), expected);
+    let mistake = broken(compressed(), |schedule| remove(schedule, SPILL));
+    let expected = "step 4 (expand 'skip'): 'skip' is expanded before it was compressed";
     assert_eq!(mistake.to_string(), expected);
     let mistake = broken(skip(), |schedule| schedule.inputs.clear());
     assert_eq!(

@@ -2,12 +2,15 @@
 //! by one means or two, at costs that are known.
 
 use orionrt_plan::{
-    Aliasing, Graph, GraphBuilder,
-    fit::{Fit, FitSchedule, Memory, OperatorCosts, SlowMemory},
+    Aliasing, Graph, GraphBuilder, TensorId,
+    fit::{Codec, Compression, Fit, FitSchedule, Memory, OperatorCosts, SlowMemory},
 };
 use proptest::{prelude::*, sample::select};
 
 use crate::graphs::sharing_graphs;
+
+/// The steps that the search may visit: few, for there are many graphs.
+const WORK: u64 = 20_000;
 
 /// A graph and what to fit it into, with the costs that [`Fit`] does not show.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct FitInstance {
     pub slow: Option<SlowMemory>,
     /// What it costs to rerun each operator, with `fit`.
     pub costs: OperatorCosts,
+    /// How tensors are compressed, with `fit`.
+    pub compression: Compression,
 }
 
 /// The graph with all inputs donated, if it is one then.
@@ -40,6 +45,21 @@ fn different_costs(graph: &Graph) -> OperatorCosts {
     OperatorCosts::from_seconds((0..ops).map(cost)).expect("positive numbers")
 }
 
+/// No compression, or one that treats tensors in different ways.
+fn compressions(graph: &Graph, kind: u8) -> Compression {
+    let all = Codec::with_ratio(2.5, 2.0).expand_bytes_per_second(3.0);
+    let two = [0, 2].map(TensorId::new);
+    let [first, third] = two;
+    let known = two.iter().all(|&id| graph.tensor(id).is_some());
+    match kind {
+        1 => Compression::all(all),
+        2 if known => Compression::all(all)
+            .never(first)
+            .tensor(third, Codec::with_bytes(2, 0.5)),
+        _ => Compression::new(),
+    }
+}
+
 /// Graphs of up to 14 operators and the memories to fit them into.
 pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
     let aliasing = select(vec![Aliasing::Off, Aliasing::Views, Aliasing::InPlace]);
@@ -48,15 +68,17 @@ pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
         sharing_graphs(14, 12).prop_map(donated),
     ];
     let memories = (3..=10u64, 1..4u32, 1..4u32, 0..3u8);
-    let options = (any::<bool>(), 0..3u8, aliasing, any::<bool>());
+    let options = (any::<bool>(), 0..3u8, aliasing, any::<bool>(), 0..5u8);
     (graph, memories, options).prop_map(|(graph, memories, options)| {
         let (part, write, read, ways) = memories;
-        let (reorder, stored, aliasing, has_costs) = options;
+        let (reorder, stored, aliasing, has_costs, compression) = options;
         let capacity = graph.lifetimes_with(aliasing).load() * part / 10;
         let slow = SlowMemory::new(if ways == 2 { 40 } else { 4000 }, read.into());
         let slow = slow.write_bytes_per_second(write.into());
-        let mut fit = Fit::within(capacity).reorder(reorder).aliasing(aliasing);
-        fit = fit.recompute(ways != 1);
+        let fit = Fit::within(capacity).reorder(reorder).aliasing(aliasing);
+        let mut fit = fit.work(WORK);
+        let compression = compressions(&graph, compression);
+        fit = fit.recompute(ways != 1).compression(compression.clone());
         if ways != 0 {
             let inputs = graph.inputs().iter().copied();
             let stored = inputs.filter(|id| id.index() % 3 < usize::from(stored));
@@ -72,6 +94,7 @@ pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
             fit,
             slow: (ways != 0).then_some(slow),
             costs,
+            compression,
         }
     })
 }
@@ -80,10 +103,7 @@ pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
 pub fn sizes_of(schedule: &FitSchedule, graph: &Graph) -> [usize; 2] {
     let end = |memory| {
         let copies = schedule.copies.iter().filter(|copy| copy.memory == memory);
-        let ends = copies.map(|copy| {
-            let tensor = graph.tensor(copy.tensor);
-            copy.offset as usize + tensor.map_or(0, |tensor| tensor.layout().size())
-        });
+        let ends = copies.map(|copy| (copy.offset + copy.bytes(graph)) as usize);
         ends.max().unwrap_or(0)
     };
     [end(Memory::Fast), end(Memory::Slow)]

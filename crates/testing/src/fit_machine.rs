@@ -1,9 +1,12 @@
-//! A machine that follows a schedule with spills, fetches and reruns, byte by byte, and says
-//! whether each operator finds what it would find without them.
+//! A machine that follows a schedule with spills, fetches, compressed forms and reruns, byte by
+//! byte, and says whether each operator finds what it would find without them.
 //!
 //! What an operator writes depends on every byte that it reads. So a tensor that is not where it
-//! should be, or is not all of it, changes what comes out. Knows nothing of lifetimes, of the steps
-//! of copies or of rules: it looks at offsets and bytes alone.
+//! should be, or is not all of it, changes what comes out. A compressed form is a ticket, of other
+//! bytes each time, for what it was made of: if one bit of it is wrong, nothing comes back. Knows
+//! nothing of lifetimes, of the steps of copies or of rules: it looks at offsets and bytes alone.
+
+use std::collections::HashMap;
 
 use orionrt_plan::{
     Graph, TensorId,
@@ -77,6 +80,8 @@ fn starts(graph: &Graph) -> Vec<usize> {
 struct Machine<'m> {
     schedule: &'m FitSchedule,
     memories: [Vec<u8>; 2],
+    /// What each compressed form stands for.
+    tickets: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Machine<'_> {
@@ -111,6 +116,35 @@ impl Machine<'_> {
     }
 }
 
+impl Machine<'_> {
+    /// Writes a ticket for the bytes of a tensor in one copy to another one.
+    fn compress(&mut self, from: CopyId, to: CopyId, size: usize) -> Option<()> {
+        let bytes = self.read(from, 0, size)?;
+        let length = self.schedule.copy(to)?.compressed? as usize;
+        let number = self.tickets.len() as u64;
+        let byte = |at: u64| match at {
+            0 => number as u8,
+            at => mix(number << 32 | at) as u8,
+        };
+        let ticket: Vec<u8> = (0..length as u64).map(byte).collect();
+        self.write(to, &ticket)?;
+        self.tickets.insert(ticket, bytes);
+        Some(())
+    }
+
+    /// Writes what the ticket in one copy stands for to another one.
+    fn expand(&mut self, from: CopyId, to: CopyId, size: usize) -> Option<()> {
+        let length = self.schedule.copy(from)?.compressed? as usize;
+        let ticket = self.read(from, 0, length)?;
+        let bytes = self
+            .tickets
+            .get(&ticket)
+            .filter(|bytes| bytes.len() == size)?;
+        let bytes = bytes.clone();
+        self.write(to, &bytes)
+    }
+}
+
 /// Whether a schedule computes what the graph computes, with these many bytes of each memory.
 pub fn computes(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> bool {
     executed(graph, schedule, [fast, slow]).is_some()
@@ -120,7 +154,11 @@ pub fn computes(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2])
 fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> Option<()> {
     let (values, starts) = (reference(graph), starts(graph));
     let memories = [vec![0xa5; fast], vec![0xa5; slow]];
-    let mut machine = Machine { schedule, memories };
+    let mut machine = Machine {
+        schedule,
+        memories,
+        tickets: HashMap::new(),
+    };
     for (&input, copy) in graph.inputs().iter().zip(&schedule.inputs) {
         if let &Some(copy) = copy {
             machine.write(copy, &values[input.index()])?;
@@ -159,6 +197,14 @@ fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> 
                 let (from, to) = (*step.reads.first()?, *step.writes.first()?);
                 let bytes = machine.read(from, 0, size(graph, tensor))?;
                 machine.write(to, &bytes)?;
+            }
+            FitAction::Compress(tensor) => {
+                let (from, to) = (*step.reads.first()?, *step.writes.first()?);
+                machine.compress(from, to, size(graph, tensor))?;
+            }
+            FitAction::Expand(tensor) => {
+                let (from, to) = (*step.reads.first()?, *step.writes.first()?);
+                machine.expand(from, to, size(graph, tensor))?;
             }
             _ => return None,
         }

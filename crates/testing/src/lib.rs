@@ -19,7 +19,7 @@
 //! | [`flow_oracle`] | control flow | liveness, lifetimes and plans: runs all paths |
 //! | [`flow_machine`] | the same | the same: executes paths byte by byte |
 //! | [`slot_oracle`] | transfer of slots | claims: compares the bytes of the plan |
-//! | [`fit_oracle`] | spills, reruns | search: follows all schedules of small graphs |
+//! | [`fit_oracle`] | spills, reruns, compression | search: follows all schedules of small graphs |
 //! | [`fit_machine`] | the same, its check | both: executes schedules byte by byte |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
 //!
@@ -66,6 +66,8 @@ pub mod flow_oracle;
 pub mod flow_machine;
 #[cfg(feature = "plan")]
 pub mod fit_oracle;
+#[cfg(feature = "plan")]
+pub mod fit_chains;
 #[cfg(feature = "plan")]
 pub mod fit_machine;
 #[cfg(feature = "plan")]

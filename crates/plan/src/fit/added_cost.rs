@@ -11,12 +11,20 @@ pub struct FitCost {
     pub written_bytes: u64,
     /// The bytes that are read from the slow memory, or from outside both memories.
     pub read_bytes: u64,
+    /// The bytes of tensors that are compressed, before they are.
+    pub compressed_bytes: u64,
+    /// The bytes of tensors that are expanded, after they are.
+    pub expanded_bytes: u64,
     /// How many times operators are rerun.
     pub reruns: usize,
     /// The seconds for writing to the slow memory.
     pub spill_seconds: f64,
     /// The seconds for reading from it.
     pub fetch_seconds: f64,
+    /// The seconds for compressing.
+    pub compress_seconds: f64,
+    /// The seconds for expanding.
+    pub expand_seconds: f64,
     /// The seconds for operators that are rerun.
     pub rerun_seconds: f64,
 }
@@ -25,6 +33,7 @@ impl FitCost {
     /// All added seconds together.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        self.spill_seconds + self.fetch_seconds + self.rerun_seconds
+        let moves = self.spill_seconds + self.fetch_seconds;
+        moves + self.compress_seconds + self.expand_seconds + self.rerun_seconds
     }
 }

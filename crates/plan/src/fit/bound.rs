@@ -1,22 +1,28 @@
 //! A lower bound on the added cost of every schedule, and a proof that there is none.
 //!
-//! Stands on [`Model`]. At the moment of an operator its own roots are there, and of those that are
-//! idle then, some must be elsewhere so that the load is within the capacity. Each that is
-//! elsewhere has to come back: it is fetched and was written before, unless it is stored, or its
-//! writer is rerun. An operator that is rerun brings back at most its own results, so each of them
-//! is charged its part of the cost. Which roots cost least together is a knapsack; with parts of
-//! roots allowed, the cheapest bytes first are the answer, and a lower bound. That of the whole
-//! schedule is the largest of a moment.
+//! Stands on [`Prices`]. At the moment of an operator its own roots are there, and of those that
+//! are idle then, some must be elsewhere so that the load is within the capacity. Where more bytes
+//! are missing than all of them can free, nothing fits. Otherwise bytes get prices in the moments
+//! that are too full: first in the one that alone proves most, then in the others.
 //!
 //! Invariant: no schedule that has the operators in the model's order, and the model's alias sets,
 //! costs less. Another order or other alias sets may cost less.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
-use super::model::{Idle, Model, Operand, Writes, moment_before, op_moment};
+use super::{
+    model::{Model, moment_before, op_moment},
+    prices::{Offer, Prices},
+};
 
-/// The most moments that are looked at: those with the most bytes above the capacity.
+/// The most moments that are looked at by themselves: those with the most bytes above the capacity.
 const MOST_MOMENTS: usize = 256;
+
+/// The most idle intervals that are visited for prices.
+const MOST_VISITS: usize = 2_000_000;
+
+/// How often each moment gets a price.
+const ROUNDS: usize = 4;
 
 /// A moment at which no choices bring the load down to the capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,85 +32,88 @@ pub(super) struct Impossible {
     pub(super) needed: u64,
 }
 
+/// A moment that is too full if nothing is elsewhere: with the bytes of its own roots, and with all
+/// bytes.
+#[derive(Clone, Copy)]
+struct Full {
+    moment: u32,
+    own: u64,
+    all: u64,
+}
+
 /// A lower bound on the added seconds within a capacity.
 pub(super) fn lower_bound(model: &Model, capacity: u64) -> Result<f64, Impossible> {
-    let mut seconds: f64 = 0.0;
-    let mut by_cost: Vec<(f64, &Idle)> = model
-        .idles
-        .iter()
-        .map(|i| (per_byte(model, i), i))
-        .collect();
-    by_cost.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (moment, own, all) in fullest_moments(model, capacity) {
-        let mut excess = all.saturating_sub(capacity);
-        let mut cost = 0.0;
-        let idle_now = by_cost.iter().filter(|(_, idle)| is_idle_at(idle, moment));
-        for &(per_byte, idle) in idle_now.take_while(|(per_byte, _)| per_byte.is_finite()) {
-            let bytes = excess.min(model.size(idle.root));
-            cost += bytes as f64 * per_byte;
-            excess -= bytes;
-        }
-        if excess > 0 {
-            let needed = own.max(capacity.saturating_add(excess));
-            return Err(Impossible { moment, needed });
-        }
-        seconds = seconds.max(cost);
+    let full = fullest_moments(model, capacity);
+    let mut prices = Prices::new(model);
+    let mut by_itself: Vec<(f64, Full)> = Vec::new();
+    for (at, &full) in full.iter().enumerate() {
+        let seconds = match at < MOST_MOMENTS {
+            true => cover(&prices.offers(full.moment), full, capacity)?.1,
+            false => 0.0,
+        };
+        by_itself.push((seconds, full));
     }
-    Ok(seconds)
+    by_itself.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut visits = 0;
+    for _ in 0..ROUNDS {
+        for &(_, full) in &by_itself {
+            if visits > MOST_VISITS {
+                break;
+            }
+            let offers = prices.offers(full.moment);
+            let (price, _) = cover(&offers, full, capacity)?;
+            visits += 1 + offers.len() + prices.set(full.moment, price);
+        }
+    }
+    let missing = full.iter().map(|full| (full.moment, full.all - capacity));
+    let missing: Vec<(u32, u64)> = missing.collect();
+    Ok(prices.proven(model, &missing))
 }
 
-/// Whether a root could be elsewhere in a moment.
-fn is_idle_at(idle: &Idle, moment: u32) -> bool {
-    idle.absence(idle.until).contains(&moment)
+/// The lowest price at which offers cover the bytes that are missing in a moment, and the seconds
+/// for it.
+fn cover(offers: &[Offer], full: Full, capacity: u64) -> Result<(f64, f64), Impossible> {
+    let mut missing = full.all.saturating_sub(capacity) as f64;
+    let (mut price, mut seconds) = (0.0, 0.0);
+    for offer in offers {
+        if missing <= 0.0 {
+            break;
+        }
+        let bytes = missing.min(offer.bytes);
+        price = offer.price;
+        seconds += bytes * price;
+        missing -= bytes;
+    }
+    match missing > 0.0 {
+        false => Ok((price, seconds)),
+        true => Err(Impossible {
+            moment: full.moment,
+            needed: full.own.max(capacity.saturating_add(missing as u64)),
+        }),
+    }
 }
 
-/// The seconds for each byte of a root that is elsewhere in an idle interval, at least.
-fn per_byte(model: &Model, idle: &Idle) -> f64 {
-    let root = idle.root;
-    let write = match model.is_stored(idle.operand()) {
-        true => 0.0,
-        false => model.write_cost(root),
-    };
-    let spilled = match model.can_spill {
-        true => write + model.read_cost(root),
-        false => f64::INFINITY,
-    };
-    let operand = Operand {
-        root,
-        version: idle.version,
-    };
-    let writer = model.writer(operand).filter(|_| model.can_recompute);
-    let made = writer.map_or(f64::INFINITY, |op| {
-        let what = &model.ops[op as usize];
-        let products = what.products.iter();
-        let written = products.filter(|product| product.writes != Writes::Nothing);
-        what.cost / written.count().max(1) as f64
-    });
-    spilled.min(made) / model.size(root) as f64
-}
-
-/// The moments with most bytes above the capacity if nothing is elsewhere: each with the bytes of
-/// its own roots, and with all bytes.
-fn fullest_moments(model: &Model, capacity: u64) -> Vec<(u32, u64, u64)> {
-    let mut changes: Vec<i64> = alloc::vec![0; model.moments() + 1];
+/// The moments that are too full if nothing is elsewhere, those with most bytes first.
+fn fullest_moments(model: &Model, capacity: u64) -> Vec<Full> {
+    let mut changes: Vec<i64> = vec![0; model.moments() + 1];
     for idle in &model.idles {
         let (absence, size) = (idle.absence(idle.until), model.size(idle.root) as i64);
         changes[absence.start as usize] += size;
         changes[absence.end as usize] -= size;
     }
     let mut idle_bytes = 0;
-    let mut moments: Vec<(u32, u64, u64)> = Vec::new();
+    let mut moments: Vec<Full> = Vec::new();
     for (moment, change) in (0u32..).zip(&changes[..model.moments()]) {
         idle_bytes += change;
         if let Some(own) = own_bytes(model, moment) {
-            moments.push((moment, own, own + idle_bytes as u64));
+            let all = own + idle_bytes as u64;
+            moments.push(Full { moment, own, all });
         }
     }
-    moments.retain(|&(_, _, all)| all > capacity);
-    moments.sort_unstable_by_key(|&(moment, own, all)| (u64::MAX - own.max(all), moment));
+    moments.retain(|full| full.all > capacity);
+    moments.sort_unstable_by_key(|full| (u64::MAX - full.own.max(full.all), full.moment));
     // Where the roots of one operator are too large, nothing helps: such moments come first.
-    moments.sort_by_key(|&(_, own, _)| own <= capacity);
-    moments.truncate(MOST_MOMENTS);
+    moments.sort_by_key(|full| full.own <= capacity);
     moments
 }
 

@@ -9,6 +9,8 @@
 //!   written over an operand if the graph says so and nobody else reads that copy now; the operand
 //!   is then gone;
 //! - a spill and a fetch hand on what the copy holds, and nothing is fetched before it was spilled;
+//! - so do what compresses a tensor and what expands it, which need both forms at once; a tensor is
+//!   compressed only into as many bytes as its codec says, and nothing reads it in that form;
 //! - a copy is used only while it has bytes, no two copies have bytes in common, and none ends
 //!   beyond its memory;
 //! - every operator runs once, after those that it waits for, and every output is there at the end;
@@ -21,7 +23,7 @@ use super::{
     mistake::{FitMistake, FitRule},
     options::Fit,
     result_writes::{ResultWrite, result_writes},
-    schedule::{FitAction, FitSchedule, FitStep, Memory},
+    schedule::{CopyId, FitAction, FitSchedule, FitStep, Form, Memory},
 };
 use crate::graph::{Graph, Op};
 use crate::ids::{OpId, TensorId};
@@ -62,7 +64,7 @@ impl Check<'_> {
                 }
                 return self.fault(input, FitRule::InputMissing);
             };
-            let copy = self.copy(input, id, Memory::Fast)?;
+            let copy = self.copy(input, id, (Memory::Fast, Form::Plain))?;
             if copy.steps.start != 0 || copy.steps.is_empty() {
                 return self.fault(input, FitRule::NoBytes);
             }
@@ -84,7 +86,30 @@ impl Check<'_> {
                 self.fetch_stored(step, what, tensor)
             }
             FitAction::Fetch(tensor) => self.transfer(step, what, tensor, Memory::Slow),
+            FitAction::Compress(tensor) => self.compress(step, what, tensor),
+            FitAction::Expand(tensor) => self.expand(step, what, tensor),
         }
+    }
+
+    /// The copy of a tensor that a step reads, and the one that it writes.
+    fn pair(
+        &self,
+        step: usize,
+        what: &FitStep,
+        tensor: TensorId,
+        places: [(Memory, Form); 2],
+    ) -> Result<[CopyId; 2], FitMistake> {
+        let found = [what.reads.len(), what.writes.len()];
+        self.counts(&self.name(tensor), [1, 1], found)?;
+        let pair = [what.reads[0], what.writes[0]];
+        for (id, place) in pair.into_iter().zip(places) {
+            let copy = self.used_in(tensor, id, place, step)?;
+            if copy.tensor != tensor {
+                let other = self.name(copy.tensor);
+                return self.fault(tensor, FitRule::CopyOfOther { other });
+            }
+        }
+        Ok(pair)
     }
 
     /// What is in the one copy is written to the other one, which is in the other memory.
@@ -99,20 +124,49 @@ impl Check<'_> {
             Memory::Fast => Memory::Slow,
             Memory::Slow => Memory::Fast,
         };
-        let found = [what.reads.len(), what.writes.len()];
-        self.counts(&self.name(tensor), [1, 1], found)?;
-        let (source, target) = (what.reads[0], what.writes[0]);
-        for (id, memory) in [(source, from), (target, to)] {
-            let copy = self.used(tensor, id, memory, step)?;
-            if copy.tensor != tensor {
-                let other = self.name(copy.tensor);
-                return self.fault(tensor, FitRule::CopyOfOther { other });
-            }
-        }
+        let places = [(from, Form::Plain), (to, Form::Plain)];
+        let [source, target] = self.pair(step, what, tensor, places)?;
         match (self.holds[source.index()], from) {
             (Some(held), _) => self.put(held, target),
             (None, Memory::Slow) => self.fault(tensor, FitRule::NotSpilled),
             (None, Memory::Fast) => self.fault(tensor, FitRule::NeverWritten),
+        }
+    }
+
+    /// The compressed form of what is in the one copy is written to the other one.
+    fn compress(
+        &mut self,
+        step: usize,
+        what: &FitStep,
+        tensor: TensorId,
+    ) -> Result<(), FitMistake> {
+        let places = [Form::Plain, Form::Compressed].map(|form| (Memory::Fast, form));
+        let [source, target] = self.pair(step, what, tensor, places)?;
+        let codec = self.fit.compression.codec(tensor);
+        let bytes = codec.and_then(|codec| codec.compressed_bytes(self.size(tensor)));
+        let Some(expected) = bytes else {
+            return self.fault(tensor, FitRule::MayNotCompress);
+        };
+        let found = self.schedule.copies[target.index()].bytes(self.graph);
+        if found < expected {
+            return self.fault(tensor, FitRule::CompressedSize { expected, found });
+        }
+        match self.holds[source.index()] {
+            None => self.fault(tensor, FitRule::NeverWritten),
+            held => {
+                self.holds[target.index()] = held;
+                Ok(())
+            }
+        }
+    }
+
+    /// What the one copy has in compressed form is written to the other one.
+    fn expand(&mut self, step: usize, what: &FitStep, tensor: TensorId) -> Result<(), FitMistake> {
+        let places = [Form::Compressed, Form::Plain].map(|form| (Memory::Fast, form));
+        let [source, target] = self.pair(step, what, tensor, places)?;
+        match self.holds[source.index()] {
+            None => self.fault(tensor, FitRule::NotCompressed),
+            Some(held) => self.put(held, target),
         }
     }
 
@@ -202,7 +256,7 @@ impl Check<'_> {
             return Err(self.mistake(String::new(), rule));
         }
         for (&output, &id) in outputs.iter().zip(copies) {
-            let copy = self.copy(output, id, Memory::Fast)?;
+            let copy = self.copy(output, id, (Memory::Fast, Form::Plain))?;
             let held = self.holds[id.index()];
             let start = held.and_then(|held| self.values.start_in(output, held));
             if start.is_none() || copy.steps.end != self.schedule.end() {

@@ -20,14 +20,14 @@ impl Check<'_> {
     /// Each copy lies in its memory.
     pub(super) fn places(&self) -> Result<(), FitMistake> {
         for copy in &self.schedule.copies {
-            let Some(tensor) = self.graph.tensor(copy.tensor) else {
+            if self.graph.tensor(copy.tensor).is_none() {
                 return self.fault(copy.tensor, FitRule::UnknownTensor);
-            };
+            }
             let capacity = match copy.memory {
                 Memory::Fast => self.fit.capacity,
                 Memory::Slow => self.fit.slow.map_or(0, |slow| slow.capacity),
             };
-            let size = tensor.layout().size() as u64;
+            let size = copy.bytes(self.graph);
             let end = copy.offset.checked_add(size);
             let is_there = size > 0 && !copy.steps.is_empty();
             if is_there && end.is_none_or(|end| end > capacity) {
@@ -45,7 +45,8 @@ impl Check<'_> {
     /// No two copies have bytes in common while both need them.
     pub(super) fn overlaps(&mut self) -> Result<(), FitMistake> {
         let copies = &self.schedule.copies;
-        let occupying = |&i: &usize| self.size(copies[i].tensor) > 0 && !copies[i].steps.is_empty();
+        let size = |i: usize| copies[i].bytes(self.graph);
+        let occupying = |&i: &usize| size(i) > 0 && !copies[i].steps.is_empty();
         let mut births: Vec<usize> = (0..copies.len()).filter(occupying).collect();
         births.sort_unstable_by_key(|&i| copies[i].steps.start);
         // Those that have bytes now: by when they end, and by where they begin.
@@ -61,10 +62,10 @@ impl Check<'_> {
                 placed[copies[gone].memory as usize].remove(&copies[gone].offset);
             }
             let there = &mut placed[copy.memory as usize];
-            let end = copy.offset + self.size(copy.tensor);
+            let end = copy.offset + size(i);
             let below = there.range(..end).next_back();
             if let Some((&offset, &other)) = below {
-                if offset + self.size(copies[other].tensor) > copy.offset {
+                if offset + size(other) > copy.offset {
                     let rule = FitRule::Overlap {
                         other: self.name(copies[other].tensor),
                         memory: copy.memory,

@@ -12,7 +12,7 @@ use alloc::{
 use super::{
     mistake::{FitMistake, FitRule},
     options::Fit,
-    schedule::{CopyId, FitAction, FitSchedule, Memory, TensorCopy},
+    schedule::{CopyId, FitAction, FitSchedule, Form, Memory, TensorCopy},
     values::Values,
 };
 use crate::graph::{Graph, TensorSet};
@@ -47,7 +47,7 @@ impl<'c> Check<'c> {
         }
     }
 
-    /// A copy that has bytes at this step.
+    /// A plain copy that has bytes at this step.
     pub(super) fn used(
         &self,
         tensor: TensorId,
@@ -55,26 +55,42 @@ impl<'c> Check<'c> {
         memory: Memory,
         step: usize,
     ) -> Result<&'c TensorCopy, FitMistake> {
-        let copy = self.copy(tensor, id, memory)?;
+        self.used_in(tensor, id, (memory, Form::Plain), step)
+    }
+
+    /// A copy in this memory and form that has bytes at this step.
+    pub(super) fn used_in(
+        &self,
+        tensor: TensorId,
+        id: CopyId,
+        place: (Memory, Form),
+        step: usize,
+    ) -> Result<&'c TensorCopy, FitMistake> {
+        let copy = self.copy(tensor, id, place)?;
         match copy.steps.contains(&step) {
             true => Ok(copy),
             false => self.fault(tensor, FitRule::NoBytes),
         }
     }
 
-    /// A copy of this memory.
+    /// A copy in this memory and form.
     pub(super) fn copy(
         &self,
         tensor: TensorId,
         id: CopyId,
-        memory: Memory,
+        (memory, form): (Memory, Form),
     ) -> Result<&'c TensorCopy, FitMistake> {
         if self.graph.tensor(tensor).is_none() {
             return self.fault(tensor, FitRule::UnknownTensor);
         }
         match self.schedule.copies.get(id.index()) {
-            Some(copy) if copy.memory == memory => Ok(copy),
-            Some(_) => self.fault(tensor, FitRule::WrongMemory { expected: memory }),
+            Some(copy) if copy.memory != memory => {
+                self.fault(tensor, FitRule::WrongMemory { expected: memory })
+            }
+            Some(copy) if copy.form() != form => {
+                self.fault(tensor, FitRule::WrongForm { expected: form })
+            }
+            Some(copy) => Ok(copy),
             None => self.fault(tensor, FitRule::UnknownCopy { copy: id }),
         }
     }
@@ -92,7 +108,7 @@ impl<'c> Check<'c> {
         self.aligned(tensor, copy.offset.saturating_add(start))
     }
 
-    /// Writes a tensor to a copy.
+    /// Writes a tensor to a plain copy.
     pub(super) fn put(&mut self, tensor: TensorId, id: CopyId) -> Result<(), FitMistake> {
         let copy = &self.schedule.copies[id.index()];
         if self.size(tensor) > self.size(copy.tensor) {
@@ -156,7 +172,10 @@ impl<'c> Check<'c> {
                     let op_of_graph = self.graph.ops().get(op.index());
                     op_of_graph.map_or_else(|| op.to_string(), |op| op.name().to_string())
                 }
-                FitAction::Spill(tensor) | FitAction::Fetch(tensor) => self.name(tensor),
+                FitAction::Spill(tensor)
+                | FitAction::Fetch(tensor)
+                | FitAction::Compress(tensor)
+                | FitAction::Expand(tensor) => self.name(tensor),
             });
         FitMistake {
             rule,

@@ -15,8 +15,15 @@ pub(super) enum Way {
     Keep,
     /// In the slow memory.
     Spill,
+    /// In the fast memory, in compressed form.
+    Compress,
     /// Nowhere: it is recomputed.
     Recompute,
+}
+
+impl Way {
+    /// Those by which bytes are freed.
+    pub(super) const FREEING: [Self; 3] = [Self::Spill, Self::Compress, Self::Recompute];
 }
 
 /// The choice for one idle interval.
@@ -40,11 +47,26 @@ impl Choice {
         }
     }
 
+    /// The bytes that it frees in the moments in which the root is elsewhere.
+    pub(super) fn freed(self, model: &Model, of: &Idle) -> i64 {
+        let compressed = match self.way {
+            Way::Keep => model.size(of.root),
+            Way::Compress => model.compressed(of.root).map_or(0, |form| form.bytes),
+            Way::Spill | Way::Recompute => 0,
+        };
+        model.size(of.root) as i64 - compressed as i64
+    }
+
     /// The moments in which the root is elsewhere.
     pub(super) fn absence(self, of: &Idle) -> Range<u32> {
         let absence = of.absence(self.back);
+        // Even an input that exists elsewhere is there while it is compressed.
+        let least = match self.way {
+            Way::Compress => of.from + 1,
+            _ => absence.start,
+        };
         let first = match self.leave {
-            0 => absence.start,
+            0 => absence.start.max(least),
             leave => absence.start.max(moment_before(leave) + 1),
         };
         first..absence.end.max(first)

@@ -18,6 +18,10 @@ pub(super) enum Action {
     Rerun(u32),
     Spill(u32),
     Fetch(u32),
+    /// Of the root of an idle interval.
+    Compress(u32),
+    /// Of the root of an idle interval.
+    Expand(u32),
 }
 
 /// A step, with the ends of its parts of [`Emitted::links`].
@@ -29,12 +33,38 @@ struct Step {
     writes_end: usize,
 }
 
+/// Where a copy is, and in which form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CopyKind {
+    /// In the fast memory, as it is.
+    Plain,
+    /// In the fast memory, in compressed form.
+    Compressed,
+    /// In the slow memory, as it is.
+    Slow,
+}
+
 /// A copy of a root in a memory.
 #[derive(Clone, Debug)]
 pub(super) struct RootCopy {
     pub(super) root: u32,
-    pub(super) is_slow: bool,
+    pub(super) kind: CopyKind,
     pub(super) steps: Range<usize>,
+}
+
+impl RootCopy {
+    /// Its bytes.
+    pub(super) fn size(&self, model: &Model) -> u64 {
+        let form = model.compressed(self.root);
+        match (self.kind, form) {
+            (CopyKind::Compressed, Some(form)) => form.bytes,
+            _ => model.size(self.root),
+        }
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.kind == CopyKind::Slow
+    }
 }
 
 /// A schedule before offsets are known.
@@ -69,29 +99,70 @@ impl Emitted {
     /// The roots that are spilled and never fetched.
     pub(super) fn unread(&self) -> impl Iterator<Item = u32> {
         let copies = self.copies.iter();
-        let unread = copies.filter(|copy| copy.is_slow && copy.steps.len() == 1);
+        let unread = copies.filter(|copy| copy.is_slow() && copy.steps.len() == 1);
         unread.map(|copy| copy.root)
+    }
+
+    /// The bytes in the fast memory at each step, and those of the copies that begin there.
+    fn step_loads(&self, model: &Model) -> impl Iterator<Item = (i64, i64)> {
+        let mut changes = vec![(0i64, 0i64); self.steps.len() + 2];
+        for copy in self.copies.iter().filter(|copy| !copy.is_slow()) {
+            let size = copy.size(model) as i64;
+            changes[copy.steps.start].0 += size;
+            changes[copy.steps.start].1 += size;
+            changes[copy.steps.end].0 -= size;
+        }
+        let loads = changes.into_iter().scan(0, |load, (change, born)| {
+            *load += change;
+            Some((*load, born))
+        });
+        loads.take(self.steps.len())
+    }
+
+    /// The idle intervals whose roots are compressed or expanded where there is no room for both
+    /// forms, although the operator of the step before or after has room.
+    pub(super) fn crowded(&self, model: &Model, capacity: u64) -> Vec<u32> {
+        let is_recoding =
+            |step: &&Step| matches!(step.action, Action::Compress(_) | Action::Expand(_));
+        if !self.steps.iter().any(|step| is_recoding(&step)) {
+            return Vec::new();
+        }
+        let mut runs = vec![0i64; model.moments()];
+        let loads: Vec<i64> = self.step_loads(model).map(|(load, _)| load).collect();
+        for (step, &load) in self.steps.iter().zip(&loads) {
+            if let Action::Run(_) = step.action {
+                runs[step.moment as usize] = load;
+            }
+        }
+        let mut crowded = Vec::new();
+        for (step, &load) in self.steps.iter().zip(&loads) {
+            let of_operator = step.moment as usize | 1;
+            let has_room = runs
+                .get(of_operator)
+                .is_none_or(|&run| run <= capacity as i64);
+            match step.action {
+                Action::Compress(idle) | Action::Expand(idle)
+                    if load > capacity as i64 && has_room =>
+                {
+                    crowded.push(idle);
+                }
+                _ => {}
+            }
+        }
+        crowded.sort_unstable();
+        crowded.dedup();
+        crowded
     }
 
     /// The bytes in the fast memory in each moment. Where no step comes before an operator, the
     /// moment has what is there before and while it runs.
     pub(super) fn fast_loads(&self, model: &Model) -> Vec<u64> {
-        let mut changes = vec![0i64; self.steps.len() + 2];
-        let mut born = vec![0i64; self.steps.len() + 2];
-        for copy in self.copies.iter().filter(|copy| !copy.is_slow) {
-            let size = model.size(copy.root) as i64;
-            changes[copy.steps.start] += size;
-            changes[copy.steps.end] -= size;
-            born[copy.steps.start] += size;
-        }
         let mut moments = vec![0u64; model.moments()];
-        let mut load = 0;
-        for (at, step) in self.steps.iter().enumerate() {
-            load += changes[at];
+        for (step, (load, born)) in self.steps.iter().zip(self.step_loads(model)) {
             let moment = step.moment as usize;
             moments[moment] = moments[moment].max(load as u64);
             if let Action::Run(_) = step.action {
-                moments[moment - 1] = moments[moment - 1].max((load - born[at]) as u64);
+                moments[moment - 1] = moments[moment - 1].max((load - born) as u64);
             }
         }
         let total = |copies: &mut dyn Iterator<Item = u32>| {
@@ -110,7 +181,7 @@ impl Emitted {
     /// The bytes in the slow memory in each moment.
     pub(super) fn slow_loads(&self, model: &Model) -> Vec<u64> {
         let mut changes = vec![0i64; model.moments() + 1];
-        for copy in self.copies.iter().filter(|copy| copy.is_slow) {
+        for copy in self.copies.iter().filter(|copy| copy.is_slow()) {
             let size = model.size(copy.root) as i64;
             changes[self.steps[copy.steps.start].moment as usize] += size;
             changes[self.steps[copy.steps.end - 1].moment as usize + 1] -= size;
@@ -123,11 +194,11 @@ impl Emitted {
     }
 
     /// Adds a copy, from the step that comes next; returns its position.
-    pub(super) fn add_copy(&mut self, root: u32, is_slow: bool) -> u32 {
+    pub(super) fn add_copy(&mut self, root: u32, kind: CopyKind) -> u32 {
         let step = self.steps.len();
         self.copies.push(RootCopy {
             root,
-            is_slow,
+            kind,
             steps: step..step + 1,
         });
         self.copies.len() as u32 - 1

@@ -8,6 +8,35 @@ use core::fmt;
 use super::mistake::FitMistake;
 use crate::planner::PlannerError;
 
+/// What is wrong with a [`Codec`](super::Codec).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CodecMistake {
+    /// The ratio is not a positive, finite number.
+    Ratio(f64),
+    /// The compressed form has no bytes.
+    NoBytes,
+    /// A speed, in bytes per second, is not a positive, finite number.
+    Speed(f64),
+}
+
+impl fmt::Display for CodecMistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ratio(ratio) => write!(
+                f,
+                "{ratio} is not a ratio of bytes before and after; \
+                 expected a positive, finite number"
+            ),
+            Self::NoBytes => write!(f, "the compressed form has 0 bytes; expected at least 1"),
+            Self::Speed(bytes) => write!(
+                f,
+                "{bytes} bytes per second is not a speed; expected a positive, finite number"
+            ),
+        }
+    }
+}
+
 /// Why [`Planner::fit`](crate::Planner::fit) found no schedule.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -41,6 +70,18 @@ pub enum FitError {
         /// Bytes in a second.
         bytes_per_second: f64,
     },
+    /// A codec means nothing.
+    Codec {
+        /// The name of the tensor that it is for; empty if it is for all tensors.
+        tensor: String,
+        /// What is wrong with it.
+        mistake: CodecMistake,
+    },
+    /// [`Fit::compression`](super::Fit::compression) names a tensor that the graph does not have.
+    UnknownTensor {
+        /// Its id.
+        tensor: String,
+    },
     /// A tensor that is said to be stored is not an input of the graph.
     NotAnInput {
         /// Its name.
@@ -52,7 +93,8 @@ pub enum FitError {
     /// that share bytes in one of the ways that were tried. At one operator, at the start or at the
     /// end, more bytes are needed than there are: by the operator's own operands and results, or
     /// together with tensors that cannot leave the fast memory, as none can without
-    /// [`Fit::slow`](super::Fit::slow) and [`Fit::recompute`](super::Fit::recompute).
+    /// [`Fit::slow`](super::Fit::slow), [`Fit::compression`](super::Fit::compression) and
+    /// [`Fit::recompute`](super::Fit::recompute).
     Impossible {
         /// The capacity in bytes.
         capacity: u64,
@@ -104,6 +146,15 @@ impl fmt::Display for FitError {
                 "{bytes_per_second} bytes per second is not a bandwidth of the slow memory; \
                  expected a positive, finite number"
             ),
+            Self::Codec { tensor, mistake } if tensor.is_empty() => {
+                write!(f, "cannot compress tensors: {mistake}")
+            }
+            Self::Codec { tensor, mistake } => {
+                write!(f, "cannot compress tensor '{tensor}': {mistake}")
+            }
+            Self::UnknownTensor { tensor } => {
+                write!(f, "cannot compress {tensor}: the graph has no such tensor")
+            }
             Self::NotAnInput { tensor } => write!(
                 f,
                 "tensor '{tensor}' cannot be stored: it is not an input of the graph"

@@ -83,6 +83,12 @@ pub(super) fn spilling(model: &Model, choices: &Choices, idle: u32) -> (f64, boo
     }
 }
 
+/// The seconds for keeping a root in compressed form in an idle interval; `None` if it has none.
+pub(super) fn compressing(model: &Model, idle: u32) -> Option<f64> {
+    let form = model.compressed(model.idle(idle).root)?;
+    Some(form.compress_seconds + form.expand_seconds)
+}
+
 /// What it would take to recompute a root before operator `back`, to end an idle interval; `None`
 /// if that is impossible, or too long a chain.
 pub(super) fn recomputation(
@@ -189,6 +195,14 @@ impl Estimate<'_> {
         let is_there = matches!(presence, Presence::There | Presence::ComesBack);
         if is_current && is_there || self.there.contains(&operand) {
             return Some(());
+        }
+        if let (Presence::Idle(idle), true) = (presence, is_current) {
+            if self.choices.way(idle) == Way::Compress {
+                self.found.seconds += model.compressed(root)?.expand_seconds;
+                self.found.temporary += model.size(root);
+                self.there.push(operand);
+                return Some(());
+            }
         }
         let is_over = is_current && presence == Presence::Over;
         if is_over && !self.is_slow(operand) && self.stays(operand) {

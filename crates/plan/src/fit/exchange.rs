@@ -8,31 +8,13 @@
 use alloc::vec::Vec;
 
 use super::{
-    choices::{Choice, Choices, Tail, Way},
+    choices::{Choice, Tail, Way},
     estimate::{Operands, Room, backs},
     load_tree::LoadTree,
-    model::{Model, NONE},
+    model::NONE,
     picks::Rule,
     search::{Banned, Search, Solution},
 };
-
-/// The rules that the first repairs go by: by excess, by moments, and whether operands may stay.
-const RULES: [Rule; 6] = [
-    rule(true, true, true),
-    rule(false, true, true),
-    rule(true, false, true),
-    rule(false, false, true),
-    rule(true, true, false),
-    rule(false, false, false),
-];
-
-const fn rule(by_excess: bool, by_moments: bool, may_stay: bool) -> Rule {
-    Rule {
-        by_excess,
-        by_moments,
-        may_stay,
-    }
-}
 
 /// The most operators before which a move recomputes a root.
 const BACKS_OF_MOVES: usize = 6;
@@ -40,71 +22,20 @@ const BACKS_OF_MOVES: usize = 6;
 /// How much lower a cost must be to count as lower.
 const LEAST_GAIN: f64 = 1e-9;
 
-/// The best choices that are found with so much work; `None` if none fit. No choices cost less than
-/// `goal`.
-pub(super) fn solve(
-    model: &Model,
-    [capacity, slow]: [u64; 2],
-    work: u64,
-    goal: f64,
-) -> Option<Solution> {
-    let mut search = Search {
-        model,
-        capacity,
-        slow_capacity: slow,
-        work,
-        goal,
-    };
-    let mut starts: Vec<Solution> = Vec::new();
-    for (at, rule) in RULES.into_iter().enumerate() {
-        let mut banned = search.nothing_banned();
-        let choices = Choices::new(model);
-        let is_needed = at == 0 || starts.is_empty();
-        if let Some(found) = search.repair(choices, rule, &mut banned, is_needed) {
-            let polished = search.polished(found, NONE);
-            if search.is_best(&polished) {
-                return Some(polished);
-            }
-            starts.push(polished);
-        }
-    }
-    starts.extend(search.with_one_way());
-    starts.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    starts.truncate(2);
-    let improved = starts.into_iter().map(|start| search.improved(start));
-    improved.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
-}
-
 impl Search<'_> {
     /// Whether nothing can be better.
-    fn is_best(&self, found: &Solution) -> bool {
+    pub(super) fn is_best(&self, found: &Solution) -> bool {
         found.seconds <= self.goal * (1.0 + LEAST_GAIN)
     }
 
     /// With what is not needed taken back, and what is there anyway made use of.
-    fn polished(&mut self, found: Solution, except: u32) -> Solution {
+    pub(super) fn polished(&mut self, found: Solution, except: u32) -> Solution {
         let found = self.take_back(found, except);
         self.adopt(found)
     }
 
-    /// Starts that only spill, or only recompute.
-    fn with_one_way(&mut self) -> Vec<Solution> {
-        let mut starts = Vec::new();
-        if !(self.model.can_spill && self.model.can_recompute) {
-            return starts;
-        }
-        for (spill, recompute) in [(true, false), (false, true)] {
-            let mut banned = self.nothing_banned();
-            banned.fill(Banned { spill, recompute });
-            let choices = Choices::new(self.model);
-            let found = self.repair(choices, RULES[0], &mut banned, false);
-            starts.extend(found.map(|found| self.polished(found, NONE)));
-        }
-        starts
-    }
-
     /// The end of a descent by moves.
-    fn improved(&mut self, mut best: Solution) -> Solution {
+    pub(super) fn improved(&mut self, mut best: Solution) -> Solution {
         loop {
             let before = best.seconds;
             best = self.without_each(best);
@@ -117,9 +48,9 @@ impl Search<'_> {
     }
 
     /// Moves that do without a choice, the most expensive first.
-    fn without_each(&mut self, mut best: Solution) -> Solution {
+    pub(super) fn without_each(&mut self, mut best: Solution) -> Solution {
         for idle in self.chosen(&best) {
-            for way in [Way::Keep, Way::Spill, Way::Recompute] {
+            for way in [Way::Keep].into_iter().chain(Way::FREEING) {
                 if self.is_over() {
                     return best;
                 }
@@ -136,7 +67,7 @@ impl Search<'_> {
     /// Moves that make a choice which is not made yet.
     fn with_each(&mut self, mut best: Solution) -> Solution {
         for idle in 0..self.model.idles.len() as u32 {
-            for way in [Way::Spill, Way::Recompute] {
+            for way in Way::FREEING {
                 if self.is_over() {
                     return best;
                 }
@@ -160,7 +91,7 @@ impl Search<'_> {
                 let mut choices = best.choices.clone();
                 choices.tails[root] = tail;
                 let mut banned = self.nothing_banned();
-                if let Some(found) = self.repair(choices, RULES[0], &mut banned, false) {
+                if let Some(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
                     best = self.better(best, found, NONE);
                 }
             }
@@ -191,13 +122,14 @@ impl Search<'_> {
     }
 
     /// Whether a root can be treated so in an idle interval.
-    fn is_possible(&self, idle: u32, way: Way) -> bool {
+    pub(super) fn is_possible(&self, idle: u32, way: Way) -> bool {
         let model = self.model;
         let writer = model.writer(model.idle(idle).operand());
         let may_be_rerun = writer.is_some_and(|op| model.ops[op as usize].cost.is_finite());
         match way {
             Way::Keep => true,
             Way::Spill => model.can_spill,
+            Way::Compress => model.compressed(model.idle(idle).root).is_some(),
             Way::Recompute => model.can_recompute && may_be_rerun,
         }
     }
@@ -231,9 +163,9 @@ impl Search<'_> {
                 };
                 let mut banned = self.nothing_banned();
                 if way == Way::Keep {
-                    banned[idle as usize] = Banned::BOTH;
+                    banned[idle as usize] = Banned::ALL;
                 }
-                if let Some(found) = self.repair(choices, RULES[0], &mut banned, false) {
+                if let Some(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
                     best = self.better(best, found, idle);
                 }
                 if self.is_over() {
@@ -249,6 +181,7 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::fit::{Fit, OperatorCosts};
+    use crate::fit::{choices::Choices, model::Model};
     use crate::graph::GraphBuilder;
     use core::alloc::Layout;
 

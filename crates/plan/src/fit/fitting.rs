@@ -12,13 +12,14 @@ use super::{
     bound::{Impossible, lower_bound},
     costs::OperatorCosts,
     error::FitError,
-    exchange::solve,
     fitted::Fitted,
     model::{Model, moment_before},
     options::Fit,
     placed,
     requirements::{check_graph, check_options, check_planner},
     schedule::Memory,
+    search::Search,
+    solve::solve,
 };
 use crate::graph::Graph;
 use crate::ids::OpId;
@@ -119,7 +120,14 @@ impl Planner {
         for attempt in 0..MOST_ATTEMPTS {
             // The first search is the one that matters.
             let work = if attempt == 0 { fit.work } else { fit.work / 4 };
-            let Some(found) = solve(&model, targets, work, bound) else {
+            let search = Search {
+                model: &model,
+                capacity: targets[0],
+                slow_capacity: targets[1],
+                work,
+                goal: bound,
+            };
+            let Some(found) = solve(search) else {
                 return Err(failed);
             };
             let plan = |memory, capacity| {

@@ -5,7 +5,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::schedule::{CopyId, FitAction, Memory};
+use super::schedule::{CopyId, FitAction, Form, Memory};
 
 /// The rule that a schedule breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,12 @@ pub enum FitRule {
         /// The memory that it should be in.
         expected: Memory,
     },
-    /// A spill or a fetch names a copy that belongs to another tensor.
+    /// A copy holds its tensor in another form than the step needs.
+    WrongForm {
+        /// The form that it should have.
+        expected: Form,
+    },
+    /// A step that moves, compresses or expands a tensor names a copy that belongs to another one.
     CopyOfOther {
         /// The other tensor.
         other: String,
@@ -78,6 +83,18 @@ pub enum FitRule {
     NotSpilled,
     /// A tensor is fetched from outside both memories and is not a stored input.
     NotStored,
+    /// A tensor is expanded that was not compressed before.
+    NotCompressed,
+    /// A tensor is compressed although [`Fit::compression`](super::Fit::compression) has no codec
+    /// for it, or one that makes it no smaller.
+    MayNotCompress,
+    /// A tensor is compressed into fewer bytes than its codec says.
+    CompressedSize {
+        /// The bytes of its compressed form.
+        expected: u64,
+        /// The bytes of the copy.
+        found: u64,
+    },
     /// A result is written over an operand that is still needed, or over another result.
     Overwritten,
     /// A copy is smaller than what is written to it.
@@ -147,6 +164,8 @@ impl fmt::Display for FitMistake {
                 FitAction::Rerun(_) => "rerun",
                 FitAction::Spill(_) => "spill",
                 FitAction::Fetch(_) => "fetch",
+                FitAction::Compress(_) => "compress",
+                FitAction::Expand(_) => "expand",
             };
             write!(f, "step {step} ({verb} '{}'): ", self.subject)?;
         }
@@ -178,6 +197,7 @@ impl fmt::Display for FitRule {
                 write!(f, "needs {expected} copies to write and has {found}")
             }
             Self::WrongMemory { expected } => write!(f, "has a copy that is not in {expected}"),
+            Self::WrongForm { expected } => write!(f, "has a copy that is not in {expected}"),
             Self::CopyOfOther { other } => write!(f, "has a copy that belongs to '{other}'"),
             Self::NoBytes => write!(f, "is used outside the steps at which its copy has bytes"),
             Self::NeverWritten => write!(f, "is not there: its copy was never written"),
@@ -193,6 +213,12 @@ impl fmt::Display for FitRule {
                     "is fetched from outside both memories; expected a stored input"
                 )
             }
+            Self::NotCompressed => write!(f, "is expanded before it was compressed"),
+            Self::MayNotCompress => write!(f, "may not be compressed"),
+            Self::CompressedSize { expected, found } => write!(
+                f,
+                "is compressed to {expected} bytes, and its copy has {found}"
+            ),
             Self::Overwritten => {
                 write!(
                     f,

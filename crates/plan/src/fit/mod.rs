@@ -2,9 +2,10 @@
 //!
 //! [`Planner::fit`](crate::Planner::fit) is the call. A tensor that is idle between two uses may
 //! leave the fast memory: it is *spilled*, so its bytes are copied to a slow memory and fetched
-//! before the next use, or it is *recomputed*: the operators that made it are *rerun*. What comes
-//! out is a [`FitSchedule`]: the operators in their order, with spills, fetches and reruns between
-//! them, and a [`TensorCopy`] with steps and an offset for each time that a tensor is in a memory.
+//! before the next use, or it is *recomputed*: the operators that made it are *rerun*. Or it stays
+//! in the fast memory in *compressed* form, and is expanded before the next use. What comes out is
+//! a [`FitSchedule`]: the operators in their order, with these steps between them, and a
+//! [`TensorCopy`] with steps and an offset for each time that a tensor is in a memory.
 //!
 //! ```text
 //! step       0      1        2      3         4       5
@@ -26,6 +27,7 @@
 
 // A file uses only files above it in this list.
 mod costs;
+mod compression;
 mod added_cost;
 mod options;
 mod schedule;
@@ -40,7 +42,10 @@ mod model_builder;
 mod choices;
 mod load_tree;
 mod emitted;
+mod emitter;
+mod bring;
 mod emit;
+mod prices;
 mod bound;
 mod estimate;
 mod search;
@@ -48,6 +53,8 @@ mod picks;
 mod repair;
 mod polish;
 mod exchange;
+mod kicks;
+mod solve;
 mod error;
 mod requirements;
 mod placed;
@@ -56,10 +63,11 @@ mod fitting;
 
 pub use {
     added_cost::FitCost,
+    compression::{Codec, CompressedSize, Compression},
     costs::OperatorCosts,
-    error::FitError,
+    error::{CodecMistake, FitError},
     fitted::Fitted,
     mistake::{FitMistake, FitRule},
     options::{Fit, SlowMemory},
-    schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
+    schedule::{CopyId, FitAction, FitSchedule, FitStep, Form, Memory, TensorCopy},
 };

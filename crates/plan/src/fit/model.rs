@@ -34,6 +34,14 @@ pub(super) fn moment_before(op: u32) -> u32 {
     2 * op
 }
 
+/// The compressed form of a root.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Compressed {
+    pub(super) bytes: u64,
+    pub(super) compress_seconds: f64,
+    pub(super) expand_seconds: f64,
+}
+
 /// A tensor with bytes of its own, and all that lies within it.
 #[derive(Debug)]
 pub(super) struct Root {
@@ -45,6 +53,8 @@ pub(super) struct Root {
     pub(super) writers: Vec<Option<u32>>,
     /// Whether its bytes exist outside the fast memory.
     pub(super) is_stored: bool,
+    /// Its compressed form, which has fewer bytes, if it may have one.
+    pub(super) compressed: Option<Compressed>,
 }
 
 /// A use of a root: by an operator, by the caller before the first or after the last.
@@ -152,6 +162,17 @@ impl Model {
 
     pub(super) fn size(&self, root: u32) -> u64 {
         self.root(root).size
+    }
+
+    pub(super) fn compressed(&self, root: u32) -> Option<Compressed> {
+        self.root(root).compressed
+    }
+
+    /// Whether any root may be compressed.
+    pub(super) fn can_compress(&self) -> bool {
+        self.idles
+            .iter()
+            .any(|idle| self.compressed(idle.root).is_some())
     }
 
     pub(super) fn write_cost(&self, root: u32) -> f64 {

@@ -8,7 +8,8 @@ use alloc::{vec, vec::Vec};
 use super::{
     costs::OperatorCosts,
     model::{
-        Idle, Model, ModelOp, NONE, Operand, Product, Root, Use, Writes, moment_before, op_moment,
+        Compressed, Idle, Model, ModelOp, NONE, Operand, Product, Root, Use, Writes, moment_before,
+        op_moment,
     },
     options::Fit,
 };
@@ -47,6 +48,16 @@ impl Model {
     }
 }
 
+/// The compressed form of a tensor, if it may have one.
+fn compressed(fit: &Fit, id: TensorId, size: u64) -> Option<Compressed> {
+    let codec = fit.compression.codec(id)?;
+    Some(Compressed {
+        bytes: codec.compressed_bytes(size)?,
+        compress_seconds: size as f64 / codec.compress_bytes_per_second,
+        expand_seconds: size as f64 / codec.expand_bytes_per_second,
+    })
+}
+
 struct ModelBuilder<'g> {
     lifetimes: &'g Lifetimes,
     root_of: Vec<u32>,
@@ -68,6 +79,7 @@ impl<'g> ModelBuilder<'g> {
                     uses: Vec::new(),
                     writers: Vec::new(),
                     is_stored: false,
+                    compressed: compressed(fit, id, row.size),
                 });
             }
         }

@@ -1,10 +1,11 @@
 //! What a graph is fitted into, and by which means.
 //!
-//! Stands on [`OperatorCosts`]. Plain values: [`Planner::fit`](crate::Planner::fit) checks them.
+//! Stands on [`OperatorCosts`] and [`Compression`]. Plain values:
+//! [`Planner::fit`](crate::Planner::fit) checks them.
 
 use alloc::vec::Vec;
 
-use super::costs::OperatorCosts;
+use super::{compression::Compression, costs::OperatorCosts};
 use crate::graph::TensorSet;
 use crate::ids::TensorId;
 use crate::lifetimes::Aliasing;
@@ -68,6 +69,7 @@ pub struct Fit {
     pub(super) capacity: u64,
     pub(super) slow: Option<SlowMemory>,
     pub(super) recompute: bool,
+    pub(super) compression: Compression,
     pub(super) reorder: bool,
     pub(super) aliasing: Aliasing,
     pub(super) costs: Option<OperatorCosts>,
@@ -77,7 +79,8 @@ pub struct Fit {
 
 impl Fit {
     /// Into this many bytes of fast memory. At first, [another order](Self::reorder) of the
-    /// operators is all that may lower what they need; [`slow`](Self::slow) allows spills, and
+    /// operators is all that may lower what they need; [`slow`](Self::slow) allows spills,
+    /// [`compression`](Self::compression) allows compressed forms, and
     /// [`recompute`](Self::recompute) allows reruns.
     #[must_use]
     pub const fn within(capacity: u64) -> Self {
@@ -85,6 +88,7 @@ impl Fit {
             capacity,
             slow: None,
             recompute: false,
+            compression: Compression::new(),
             reorder: true,
             aliasing: Aliasing::InPlace,
             costs: None,
@@ -105,6 +109,38 @@ impl Fit {
     #[must_use]
     pub fn recompute(mut self, recompute: bool) -> Self {
         self.recompute = recompute;
+        self
+    }
+
+    /// Allows tensors to be kept in compressed form while they are idle.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::{GraphBuilder, Planner, fit::{Codec, Compression, Fit, FitAction}};
+    /// let mut g = GraphBuilder::new();
+    /// let sizes = [("x", 1000), ("skip", 1000), ("a", 2000), ("b", 2000), ("y", 1000)];
+    /// let [x, skip, a, b, y] = sizes
+    ///     .map(|(name, size)| g.tensor(name, Layout::array::<u8>(size).expect("small")));
+    /// g.op("conv 0").reads([x]).writes([skip]);
+    /// g.op("conv 1").reads([skip]).writes([a]);
+    /// g.op("conv 2").reads([a]).writes([b]); // 5000 bytes are alive: a, b and skip
+    /// g.op("add").reads([b, skip]).writes([y]);
+    /// let graph = g.output(y).build()?;
+    ///
+    /// // To a quarter, at 10⁶ bytes in a second.
+    /// let compression = Compression::all(Codec::with_ratio(4.0, 1e6));
+    /// let fitted = Planner::new().fit(&graph, &Fit::within(4250).compression(compression))?;
+    /// let schedule = fitted.schedule();
+    /// let actions: Vec<_> = schedule.steps.iter().map(|step| step.action).collect();
+    /// assert_eq!((actions[2], actions[4]), (FitAction::Compress(skip), FitAction::Expand(skip)));
+    /// let compressed = schedule.steps[2].writes[0];
+    /// assert_eq!(schedule.copies[compressed.index()].compressed, Some(250));
+    /// assert_eq!(fitted.cost().seconds(), 0.002);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
         self
     }
 

@@ -9,9 +9,9 @@ use core::ops::Range;
 
 use super::{
     choices::{Choice, Choices, Tail, Way},
-    estimate::{Operands, Recomputation, Room, backs, recomputation, spilling},
+    estimate::{Operands, Recomputation, Room, backs, compressing, recomputation, spilling},
     load_tree::LoadTree,
-    model::{Idle, moment_before},
+    model::{Idle, Model, moment_before},
     search::{Banned, Search},
 };
 
@@ -30,6 +30,26 @@ pub(super) struct Rule {
     pub(super) by_moments: bool,
     /// Whether operands of what is recomputed may stay in the fullest moment.
     pub(super) may_stay: bool,
+}
+
+impl Rule {
+    /// The rules that the first repairs go by.
+    pub(super) const ALL: [Self; 6] = [
+        rule(true, true, true),
+        rule(false, true, true),
+        rule(true, false, true),
+        rule(false, false, true),
+        rule(true, true, false),
+        rule(false, false, false),
+    ];
+}
+
+const fn rule(by_excess: bool, by_moments: bool, may_stay: bool) -> Rule {
+    Rule {
+        by_excess,
+        by_moments,
+        may_stay,
+    }
 }
 
 /// The loads of a schedule, moved by estimates.
@@ -86,10 +106,8 @@ impl Search<'_> {
     pub(super) fn is_open(&self, choices: &Choices, idle: u32, moment: u32) -> bool {
         let of = self.model.idle(idle);
         let choice = choices.get(idle);
-        match choice.way {
-            Way::Keep => of.absence(of.until).contains(&moment),
-            _ => of.absence(of.until).contains(&moment) && !choice.absence(of).contains(&moment),
-        }
+        let is_idle = of.absence(of.until).contains(&moment);
+        is_idle && freed_now(self.model, choice, of, moment) < self.model.size(of.root) as i64
     }
 
     /// The best choice for an interval, of those that free bytes in a moment; `None` if none does.
@@ -117,6 +135,9 @@ impl Search<'_> {
         if self.model.can_spill && !banned.spill && way != Way::Recompute {
             self.consider_spilling(choices, &mut best);
         }
+        if !banned.compress && matches!(way, Way::Keep | Way::Compress) {
+            self.consider_compressing(choices, &mut best);
+        }
         if self.model.can_recompute && !banned.recompute && way != Way::Spill {
             self.consider_recomputing(choices, &mut best);
         }
@@ -132,8 +153,30 @@ impl Search<'_> {
         let room = self.slow_capacity.min(i64::MAX as u64) as i64 - size;
         if !is_written || best.loads.slow.most(stay) <= room {
             let choice = Choice::new(Way::Spill, of.until);
-            best.consider(choice, seconds, size, Recomputation::default());
+            let (gain, spared) = self.change(choices, best, choice);
+            best.consider(choice, seconds - spared, gain, Recomputation::default());
         }
+    }
+
+    /// Compares keeping a root in compressed form with the best choice.
+    fn consider_compressing(&self, choices: &Choices, best: &mut Best<'_>) {
+        if let Some(seconds) = compressing(self.model, best.idle) {
+            let choice = Choice::new(Way::Compress, best.of.until);
+            let (gain, _) = self.change(choices, best, choice);
+            best.consider(choice, seconds, gain, Recomputation::default());
+        }
+    }
+
+    /// The bytes that a choice frees in the moment beyond those that are freed already, and the
+    /// seconds that it spares, because the root would no longer be compressed.
+    fn change(&self, choices: &Choices, best: &Best<'_>, choice: Choice) -> (i64, f64) {
+        let (model, of, before) = (self.model, best.of, choices.get(best.idle));
+        let freed = freed_now(model, before, of, best.too_full.moment);
+        let spared = match before.way {
+            Way::Compress => compressing(model, best.idle).unwrap_or(0.0),
+            _ => 0.0,
+        };
+        (choice.freed(model, of) - freed, spared)
     }
 
     /// Compares recomputations with the best choice: before several operators, and with all ways of
@@ -142,7 +185,6 @@ impl Search<'_> {
         let (model, moment) = (self.model, best.too_full.moment);
         let (fast, capacity) = (&best.loads.fast, self.capacity);
         let room = Room { fast, capacity };
-        let size = model.size(best.of.root) as i64;
         let most = match choices.get(best.idle).way {
             Way::Keep => BACKS_OF_PICKS,
             _ => 1,
@@ -165,16 +207,31 @@ impl Search<'_> {
                 let is_alike = made.kept.is_empty() && made.spilled.is_empty();
                 let before = moment_before(back);
                 let full = fast.most(before..before + 1) + made.temporary as i64;
-                let fits = full <= capacity as i64;
+                let fits = full <= capacity as i64 && self.have_room(best, back, &kept);
                 let seconds = made.seconds * if fits { 1.0 } else { 4.0 };
                 let choice = Choice::new(Way::Recompute, back);
-                best.consider(choice, seconds, size - stays, made);
+                let (gain, spared) = self.change(choices, best, choice);
+                best.consider(choice, seconds - spared, gain - stays, made);
                 // Nothing has had its last use.
                 if is_alike && operands == Operands::Keep {
                     break;
                 }
             }
         }
+    }
+
+    /// Whether there is room for roots that stay, if the one of the pick is elsewhere until before
+    /// operator `back`.
+    fn have_room(&self, best: &Best<'_>, back: u32, kept: &[(u32, Range<u32>)]) -> bool {
+        let fast = &best.loads.fast;
+        let absence = best.of.absence(back);
+        let freed = self.model.size(best.of.root) as i64;
+        kept.iter().all(|(root, moments)| {
+            let within = moments.start.max(absence.start)..moments.end.min(absence.end);
+            let after = moments.start.max(absence.end)..moments.end;
+            let most = fast.most(after).max(fast.most(within) - freed);
+            most + self.model.size(*root) as i64 <= self.capacity as i64
+        })
     }
 
     /// The moments in which roots would be there that are not now, so that something can be
@@ -204,17 +261,18 @@ impl Search<'_> {
         let of = *model.idle(pick.idle);
         let size = model.size(of.root) as i64;
         let before = choices.get(pick.idle);
-        if pick.choice.way == Way::Spill && before.way == Way::Keep {
+        if pick.choice.way == Way::Spill && before.way != Way::Spill {
             let (_, is_written) = spilling(model, choices, pick.idle);
             if is_written {
                 let stay = of.from..moment_before(of.until) + 1;
                 loads.slow.add(stay, size);
             }
         }
-        if before.way != Way::Keep {
-            loads.fast.add(before.absence(&of), size);
-        }
-        loads.fast.add(pick.choice.absence(&of), -size);
+        let freed = |choice: Choice| choice.freed(model, &of);
+        loads.fast.add(before.absence(&of), freed(before));
+        loads
+            .fast
+            .add(pick.choice.absence(&of), -freed(pick.choice));
         self.apply(
             choices,
             pick.idle,
@@ -269,6 +327,14 @@ impl Search<'_> {
     }
 }
 
+/// The bytes that a choice frees in a moment.
+fn freed_now(model: &Model, choice: Choice, of: &Idle, moment: u32) -> i64 {
+    match choice.absence(of).contains(&moment) {
+        true => choice.freed(model, of),
+        false => 0,
+    }
+}
+
 /// How good a choice is that frees so many bytes, of which so many are too many.
 fn score(
     loads: &Loads,
@@ -289,5 +355,5 @@ fn score(
     } else {
         1
     };
-    bytes as f64 * f64::from(moments) / (seconds + LEAST_SECONDS)
+    bytes as f64 * f64::from(moments) / (seconds.max(0.0) + LEAST_SECONDS)
 }

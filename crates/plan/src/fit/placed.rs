@@ -6,7 +6,7 @@
 use alloc::{collections::BTreeSet, format, string::String, string::ToString, vec::Vec};
 
 use super::{
-    emitted::{Action, Emitted},
+    emitted::{Action, CopyKind, Emitted, RootCopy},
     model::Model,
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
 };
@@ -27,11 +27,15 @@ pub(super) fn plan(
 ) -> Result<Plan, PlannerError> {
     let mut names = Names::new(graph, model);
     let copies = emitted.copies.iter();
-    let copies = copies.filter(|copy| memory_of(copy.is_slow) == memory);
+    let copies = copies.filter(|copy| memory_of(copy) == memory);
     let rows = copies.map(|copy| {
         let root = model.root(copy.root);
         let [lower, upper] = [copy.steps.start, copy.steps.end].map(|step| step as i64);
-        let row = Lifetime::new(lower, upper, root.size).with_alignment(root.alignment);
+        let alignment = match copy.kind {
+            CopyKind::Compressed => 1,
+            CopyKind::Plain | CopyKind::Slow => root.alignment,
+        };
+        let row = Lifetime::new(lower, upper, copy.size(model)).with_alignment(alignment);
         (names.next(graph, root.tensor, copy.root), row)
     });
     let lifetimes = Lifetimes::from_named(rows).map_err(PlannerError::Lifetimes)?;
@@ -47,12 +51,17 @@ pub(super) fn schedule(
 ) -> FitSchedule {
     let (mut fast, mut slow) = (fast.offsets().iter(), slow.offsets().iter());
     let copies = emitted.copies.iter().map(|copy| {
-        let memory = memory_of(copy.is_slow);
-        let offsets = if copy.is_slow { &mut slow } else { &mut fast };
+        let memory = memory_of(copy);
+        let offsets = if copy.is_slow() { &mut slow } else { &mut fast };
         let offset = offsets.next().copied().unwrap_or(0);
         let tensor = model.root(copy.root).tensor;
-        TensorCopy::new(tensor, memory, copy.steps.clone(), offset)
+        let placed = TensorCopy::new(tensor, memory, copy.steps.clone(), offset);
+        match copy.kind {
+            CopyKind::Compressed => placed.compressed(copy.size(model)),
+            CopyKind::Plain | CopyKind::Slow => placed,
+        }
     });
+    let of_idle = |idle: u32| model.root(model.idle(idle).root).tensor;
     let ids = |copies: &[u32]| copies.iter().map(|&copy| CopyId::new(copy)).collect();
     let steps = emitted.steps().map(|(action, reads, writes)| {
         let action = match action {
@@ -60,6 +69,8 @@ pub(super) fn schedule(
             Action::Rerun(op) => FitAction::Rerun(order[op as usize]),
             Action::Spill(root) => FitAction::Spill(model.root(root).tensor),
             Action::Fetch(root) => FitAction::Fetch(model.root(root).tensor),
+            Action::Compress(idle) => FitAction::Compress(of_idle(idle)),
+            Action::Expand(idle) => FitAction::Expand(of_idle(idle)),
         };
         FitStep::new(action, ids(reads), ids(writes))
     });
@@ -75,8 +86,12 @@ pub(super) fn schedule(
     }
 }
 
-fn memory_of(is_slow: bool) -> Memory {
-    if is_slow { Memory::Slow } else { Memory::Fast }
+fn memory_of(copy: &RootCopy) -> Memory {
+    if copy.is_slow() {
+        Memory::Slow
+    } else {
+        Memory::Fast
+    }
 }
 
 /// Names for copies: the first copy of a tensor has the tensor's name.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{
     choices::{Choice, Choices, Presence, Tail, Way},
-    estimate::{Operands, Room, recomputation, spilling},
+    estimate::{Operands, Room, compressing, recomputation, spilling},
     load_tree::LoadTree,
     model::moment_before,
     search::{Search, Solution},
@@ -44,10 +44,10 @@ impl Search<'_> {
         let mut changes = Vec::new();
         for (_, idle) in chosen {
             let of = model.idle(idle);
-            let absence = found.choices.get(idle).absence(of);
-            let size = model.size(of.root) as i64;
-            if fast.most(absence.clone()) + size <= self.capacity as i64 {
-                fast.add(absence, size);
+            let choice = found.choices.get(idle);
+            let (absence, freed) = (choice.absence(of), choice.freed(model, of));
+            if fast.most(absence.clone()) + freed <= self.capacity as i64 {
+                fast.add(absence, freed);
                 changes.push((idle, Choice::new(Way::Keep, of.until)));
             }
         }
@@ -59,6 +59,7 @@ impl Search<'_> {
         match choices.way(idle) {
             Way::Keep => 0.0,
             Way::Spill => spilling(self.model, choices, idle).0,
+            Way::Compress => compressing(self.model, idle).unwrap_or(f64::MAX),
             Way::Recompute => {
                 let back = choices.get(idle).back;
                 let fast = &LoadTree::new([0].into_iter());
@@ -82,7 +83,8 @@ impl Search<'_> {
                 let Presence::Idle(idle) = presence else {
                     continue;
                 };
-                let (choice, size) = (found.choices.get(idle), model.size(operand.root) as i64);
+                let choice = found.choices.get(idle);
+                let freed = choice.freed(model, model.idle(idle));
                 let is_it = model.idle(idle).version == operand.version;
                 if !is_it || changes.iter().any(|&(other, _)| other == idle) {
                     continue;
@@ -102,8 +104,8 @@ impl Search<'_> {
                     ),
                 ];
                 for (moments, choice) in ways {
-                    if fast.most(moments.clone()) + size <= self.capacity as i64 {
-                        fast.add(moments, size);
+                    if fast.most(moments.clone()) + freed <= self.capacity as i64 {
+                        fast.add(moments, freed);
                         changes.push((idle, choice));
                         break;
                     }

@@ -11,7 +11,7 @@ use alloc::{collections::BinaryHeap, vec::Vec};
 use core::cmp::Ordering;
 
 use super::{
-    choices::{Choices, Tail, Way},
+    choices::{Choice, Choices, Tail, Way},
     load_tree::LoadTree,
     model::{NONE, moment_before},
     picks::{Loads, Pick, Rule, TooFull},
@@ -66,7 +66,7 @@ impl Search<'_> {
                     // Each interval fails once.
                     let banned = &mut banned[idle as usize];
                     banned.recompute = true;
-                    banned.spill |= choices.way(idle) == Way::Spill;
+                    banned.ban(choices.way(idle));
                     choices.keep(self.model, idle);
                     continue;
                 }
@@ -76,6 +76,19 @@ impl Search<'_> {
             let slow = emitted.slow_loads(self.model);
             if let Some(moment) = slow.iter().position(|&load| load > self.slow_capacity) {
                 self.ban_spill(&mut choices, banned, moment as u32)?;
+                continue;
+            }
+            let crowded = emitted.crowded(self.model, self.capacity);
+            for &idle in &crowded {
+                match self.at_another_time(&choices, idle, &fast) {
+                    Some(choice) => choices.set(idle, choice),
+                    None => {
+                        banned[idle as usize].compress = true;
+                        choices.keep(self.model, idle);
+                    }
+                }
+            }
+            if !crowded.is_empty() {
                 continue;
             }
             let load = fast.iter().copied().max().unwrap_or(0);
@@ -93,6 +106,40 @@ impl Search<'_> {
             }
         }
         None
+    }
+
+    /// A choice to compress a root later, or to expand it earlier, where both forms have room;
+    /// `None` if there is no such time, or if it has been moved before.
+    fn at_another_time(&self, choices: &Choices, idle: u32, fast: &[u64]) -> Option<Choice> {
+        let (model, choice, of) = (self.model, choices.get(idle), self.model.idle(idle));
+        if choice.way != Way::Compress || choice.leave > 0 || choice.back < of.until {
+            return None;
+        }
+        let (freed, size) = (choice.freed(model, of) as u64, model.size(of.root));
+        let has_room = |moment: u32, bytes| fast[moment as usize] + bytes <= self.capacity;
+        let absence = choice.absence(of);
+        // The bytes of its compressed form are in the loads.
+        let mut moments = absence.clone();
+        let stays = moments
+            .by_ref()
+            .take_while(|&moment| has_room(moment, freed));
+        let later = stays.filter(|&moment| moment % 2 == 0 && has_room(moment, size));
+        let leave = later
+            .last()
+            .filter(|&leave| leave > 0)
+            .map(|moment| moment / 2);
+        let comes = absence.rev().take_while(|&moment| has_room(moment, freed));
+        let earlier = comes.filter(|&moment| moment % 2 == 0 && has_room(moment, size));
+        let back = earlier.last().map(|moment| moment / 2);
+        let is_crowded_at_start = !has_room(of.from, 0);
+        let is_crowded_at_end = !has_room(moment_before(of.until), 0);
+        let choice = Choice {
+            leave: leave.filter(|_| is_crowded_at_start).unwrap_or(0),
+            back: back.filter(|_| is_crowded_at_end).unwrap_or(of.until),
+            ..choice
+        };
+        let is_moved = choice.leave > 0 || choice.back < of.until;
+        (is_moved && choice.leave < choice.back).then_some(choice)
     }
 
     fn loads(&self, fast: &[u64], slow: &[u64]) -> Loads {

@@ -6,8 +6,9 @@
 use alloc::string::ToString;
 
 use super::{
+    compression::{Codec, CompressedSize},
     costs::OperatorCosts,
-    error::FitError,
+    error::{CodecMistake, FitError},
     options::{Fit, SlowMemory},
 };
 use crate::graph::Graph;
@@ -53,6 +54,42 @@ pub(super) fn check_graph(graph: &Graph) -> Result<(), FitError> {
     }
 }
 
+/// Refuses codecs that mean nothing, and those of tensors that are not in the graph.
+fn check_compression(graph: &Graph, fit: &Fit) -> Result<(), FitError> {
+    for (id, codec) in fit.compression.codecs() {
+        let tensor = match id.map(|id| (id, graph.tensor(id))) {
+            None => "",
+            Some((_, Some(tensor))) => tensor.name(),
+            Some((id, None)) => {
+                let tensor = id.to_string();
+                return Err(FitError::UnknownTensor { tensor });
+            }
+        };
+        if let Some(mistake) = codec.and_then(mistake_of) {
+            let tensor = tensor.to_string();
+            return Err(FitError::Codec { tensor, mistake });
+        }
+    }
+    Ok(())
+}
+
+fn mistake_of(codec: &Codec) -> Option<CodecMistake> {
+    let is_positive = |number: f64| number > 0.0 && number.is_finite();
+    match codec.size {
+        CompressedSize::Ratio(ratio) if !is_positive(ratio) => {
+            return Some(CodecMistake::Ratio(ratio));
+        }
+        CompressedSize::Bytes(0) => return Some(CodecMistake::NoBytes),
+        _ => {}
+    }
+    let speeds = [
+        codec.compress_bytes_per_second,
+        codec.expand_bytes_per_second,
+    ];
+    let wrong = speeds.into_iter().find(|&speed| !is_positive(speed));
+    wrong.map(CodecMistake::Speed)
+}
+
 /// Refuses options that mean nothing; returns the costs of the operators.
 pub(super) fn check_options(graph: &Graph, fit: &Fit) -> Result<OperatorCosts, FitError> {
     let speeds = |slow: &SlowMemory| [slow.write_bytes_per_second, slow.read_bytes_per_second];
@@ -70,6 +107,7 @@ pub(super) fn check_options(graph: &Graph, fit: &Fit) -> Result<OperatorCosts, F
     if fit.slow.is_none() && !fit.stored.is_empty() {
         return Err(FitError::StoredWithoutSlow);
     }
+    check_compression(graph, fit)?;
     let operators = graph.ops().len();
     let default = || OperatorCosts::from_bytes(graph, OperatorCosts::BYTES_PER_SECOND);
     let costs = fit.costs.clone().unwrap_or_else(default);

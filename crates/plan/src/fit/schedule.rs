@@ -1,11 +1,12 @@
-//! A schedule with spills, fetches and reruns, as data.
+//! A schedule with spills, fetches, compressed forms and reruns, as data.
 //!
-//! Stands on the ids. It keeps no invariant: [`FitSchedule::check`] says whether an executor may
-//! follow it.
+//! Stands on the ids and the graph. It keeps no invariant: [`FitSchedule::check`] says whether an
+//! executor may follow it.
 
 use alloc::vec::Vec;
 use core::{fmt, ops::Range};
 
+use crate::graph::Graph;
 use crate::ids::{OpId, TensorId};
 
 /// A copy of a tensor in a memory: its position in [`FitSchedule::copies`].
@@ -41,6 +42,24 @@ pub enum Memory {
     Slow,
 }
 
+/// The form in which a [`TensorCopy`] holds its tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// The tensor as it is.
+    Plain,
+    /// The tensor in compressed form.
+    Compressed,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain form",
+            Self::Compressed => "compressed form",
+        })
+    }
+}
+
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -63,6 +82,10 @@ pub enum FitAction {
     /// A copy of this tensor is made in the fast memory, from the slow memory, or from outside both
     /// if it is [stored](super::Fit::stored).
     Fetch(TensorId),
+    /// A compressed copy of this tensor is made of a plain one, both in the fast memory.
+    Compress(TensorId),
+    /// A plain copy of this tensor is made of a compressed one, both in the fast memory.
+    Expand(TensorId),
 }
 
 /// One step of a [`FitSchedule`].
@@ -103,10 +126,13 @@ pub struct TensorCopy {
     pub steps: Range<usize>,
     /// Where the copy begins in its memory, in bytes.
     pub offset: u64,
+    /// For a copy in compressed form, its bytes: the tensor must have no more of them then. It has
+    /// no alignment. `None` for the tensor as it is.
+    pub compressed: Option<u64>,
 }
 
 impl TensorCopy {
-    /// A copy of a tensor, which needs its bytes in these steps.
+    /// A copy of a tensor as it is, which needs its bytes in these steps.
     #[must_use]
     pub fn new(tensor: TensorId, memory: Memory, steps: Range<usize>, offset: u64) -> Self {
         Self {
@@ -114,7 +140,32 @@ impl TensorCopy {
             memory,
             steps,
             offset,
+            compressed: None,
         }
+    }
+
+    /// The copy as one in compressed form, with so many bytes.
+    #[must_use]
+    pub fn compressed(mut self, bytes: u64) -> Self {
+        self.compressed = Some(bytes);
+        self
+    }
+
+    /// The form in which the copy holds its tensor.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self.compressed {
+            Some(_) => Form::Compressed,
+            None => Form::Plain,
+        }
+    }
+
+    /// The bytes of the copy; 0 for a tensor that the graph does not have.
+    #[must_use]
+    pub fn bytes(&self, graph: &Graph) -> u64 {
+        let tensor = graph.tensor(self.tensor);
+        let size = tensor.map_or(0, |tensor| tensor.layout().size() as u64);
+        self.compressed.unwrap_or(size)
     }
 }
 

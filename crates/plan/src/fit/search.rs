@@ -6,7 +6,12 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::{choices::Choices, emit::emit, emitted::Emitted, model::Model};
+use super::{
+    choices::{Choices, Way},
+    emit::emit,
+    emitted::Emitted,
+    model::Model,
+};
 
 /// Choices that fit, and their schedule.
 #[derive(Clone, Debug)]
@@ -22,15 +27,36 @@ pub(super) struct Solution {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Banned {
     pub(super) spill: bool,
+    pub(super) compress: bool,
     pub(super) recompute: bool,
 }
 
 impl Banned {
     /// Only to be kept.
-    pub(super) const BOTH: Self = Self {
+    pub(super) const ALL: Self = Self {
         spill: true,
+        compress: true,
         recompute: true,
     };
+
+    /// Only to be kept, or freed in one way.
+    pub(super) fn but(way: Way) -> Self {
+        Self {
+            spill: way != Way::Spill,
+            compress: way != Way::Compress,
+            recompute: way != Way::Recompute,
+        }
+    }
+
+    /// Bans a way.
+    pub(super) fn ban(&mut self, way: Way) {
+        match way {
+            Way::Keep => {}
+            Way::Spill => self.spill = true,
+            Way::Compress => self.compress = true,
+            Way::Recompute => self.recompute = true,
+        }
+    }
 }
 
 /// The model, the capacities and the work that is left.

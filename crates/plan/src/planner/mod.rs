@@ -30,7 +30,7 @@ mod budget;
 mod progress;
 mod conflict;
 mod strategy;
-mod random;
+pub(crate) mod random;
 mod gap;
 mod sections;
 mod many_intervals;

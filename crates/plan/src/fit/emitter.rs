@@ -1,0 +1,171 @@
+//! The state of making a schedule of choices: which copies there are, and how roots leave.
+//!
+//! Stands on [`Model`], [`Choices`] and [`Emitted`]. Copies live from the step that makes them to
+//! the last that uses them, so a choice to keep something for nobody costs nothing. Invariant: a
+//! copy that is held has the version that is noted with it.
+
+use alloc::{vec, vec::Vec};
+
+use super::{
+    choices::{Choices, Tail, Way},
+    emitted::{Action, CopyKind, Emitted},
+    model::{Model, NONE, Operand},
+};
+
+/// A copy of a root, and the version that it has.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) copy: u32,
+    pub(super) version: u32,
+}
+
+/// The copies that each root has.
+pub(super) struct Copies {
+    /// In the fast memory.
+    pub(super) fast: Vec<Option<Held>>,
+    /// In the fast memory, in compressed form, with the idle interval for which it was made.
+    pub(super) compressed: Vec<Option<(Held, u32)>>,
+    /// In the slow memory: the latest.
+    pub(super) slow: Vec<Option<Held>>,
+    /// Further copies in the fast memory, which are given up after the next operator that is not
+    /// rerun.
+    pub(super) temporary: Vec<(Operand, u32)>,
+}
+
+pub(super) struct Emitter<'m> {
+    pub(super) model: &'m Model,
+    pub(super) choices: &'m Choices,
+    pub(super) out: Emitted,
+    pub(super) copies: Copies,
+    /// For each operator, the idle intervals that end before it.
+    pub(super) ending: Vec<Vec<u32>>,
+    /// For each operator, the idle intervals whose roots leave before it, and no earlier.
+    pub(super) leaving: Vec<Vec<u32>>,
+    /// For each root, the idle interval that is to end before the next operator.
+    pub(super) pending: Vec<u32>,
+    /// For each root, how many uses there have been.
+    used: Vec<u32>,
+    pub(super) moment: u32,
+    /// The operator that is next.
+    pub(super) next: u32,
+    /// How many operators have been rerun before it.
+    pub(super) reruns: usize,
+}
+
+impl<'m> Emitter<'m> {
+    pub(super) fn new(model: &'m Model, choices: &'m Choices) -> Self {
+        let mut ending = vec![Vec::new(); model.ops.len() + 1];
+        let mut leaving = ending.clone();
+        for (idle, choice) in choices.idles.iter().enumerate() {
+            if choice.way != Way::Keep {
+                ending[choice.back as usize].push(idle as u32);
+                if choice.leave > 0 {
+                    leaving[choice.leave as usize].push(idle as u32);
+                }
+            }
+        }
+        let roots = model.roots.len();
+        Self {
+            model,
+            choices,
+            out: Emitted::default(),
+            copies: Copies {
+                fast: vec![None; roots],
+                compressed: vec![None; roots],
+                slow: vec![None; roots],
+                temporary: Vec::new(),
+            },
+            ending,
+            leaving,
+            pending: vec![NONE; roots],
+            used: vec![0; roots],
+            moment: 0,
+            next: 0,
+            reruns: 0,
+        }
+    }
+
+    /// A root has been used: it stays, leaves, or is given up.
+    pub(super) fn after_use(&mut self, root: u32) {
+        let uses = &self.model.root(root).uses;
+        let used = uses[self.used[root as usize] as usize];
+        self.used[root as usize] += 1;
+        let is_last = self.used[root as usize] as usize == uses.len();
+        if used.idle != NONE && self.choices.get(used.idle).leave > 0 {
+            return;
+        }
+        match (self.choices.way(used.idle), is_last) {
+            (Way::Keep, false) => {}
+            (Way::Keep, true) => match self.choices.tails[root as usize] {
+                Tail::Gone => self.copies.fast[root as usize] = None,
+                Tail::Kept(_) => {}
+                Tail::Spilled => {
+                    self.spill(root);
+                    self.copies.fast[root as usize] = None;
+                }
+            },
+            _ => self.leave(used.idle),
+        }
+    }
+
+    /// A root leaves in an idle interval.
+    pub(super) fn leave(&mut self, idle: u32) {
+        let root = self.model.idle(idle).root;
+        match self.choices.way(idle) {
+            Way::Keep | Way::Recompute => {}
+            Way::Spill => self.spill(root),
+            Way::Compress => self.compress(idle),
+        }
+        self.copies.fast[root as usize] = None;
+    }
+
+    /// Writes a root to the slow memory, unless it is there already.
+    fn spill(&mut self, root: u32) {
+        let Some(held) = self.copies.fast[root as usize] else {
+            return;
+        };
+        let slow = self.copies.slow[root as usize];
+        let is_there = slow.is_some_and(|slow| slow.version == held.version);
+        let version = held.version;
+        if self.model.is_stored(Operand { root, version }) || is_there {
+            return;
+        }
+        let copy = self.copy(root, CopyKind::Slow);
+        self.copies.slow[root as usize] = Some(Held { copy, version });
+        self.push(Action::Spill(root), &[held.copy], &[copy]);
+        self.out.cost.written_bytes += self.model.size(root);
+        self.out.cost.spill_seconds += self.model.write_cost(root);
+    }
+
+    /// Makes the compressed copy of a root, for an idle interval.
+    fn compress(&mut self, idle: u32) {
+        let root = self.model.idle(idle).root;
+        let held = self.copies.fast[root as usize];
+        let (Some(held), Some(form)) = (held, self.model.compressed(root)) else {
+            return;
+        };
+        let copy = self.copy(root, CopyKind::Compressed);
+        let version = held.version;
+        self.copies.compressed[root as usize] = Some((Held { copy, version }, idle));
+        self.push(Action::Compress(idle), &[held.copy], &[copy]);
+        self.out.cost.compressed_bytes += self.model.size(root);
+        self.out.cost.compress_seconds += form.compress_seconds;
+    }
+
+    /// The copy of a root in the fast memory, if it is in this version.
+    pub(super) fn there(&self, operand: Operand) -> Option<u32> {
+        let root = operand.root as usize;
+        let held = self.copies.fast[root].filter(|held| held.version == operand.version)?;
+        let is_over = self.used[root] as usize == self.model.roots[root].uses.len();
+        let is_given_up = is_over && !self.choices.tails[root].reaches(self.next);
+        (!is_given_up).then_some(held.copy)
+    }
+
+    pub(super) fn copy(&mut self, root: u32, kind: CopyKind) -> u32 {
+        self.out.add_copy(root, kind)
+    }
+
+    pub(super) fn push(&mut self, action: Action, reads: &[u32], writes: &[u32]) {
+        self.out.push(self.moment, action, reads, writes);
+    }
+}

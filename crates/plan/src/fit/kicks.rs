@@ -1,0 +1,132 @@
+//! Leaving local optima: some choices are changed at random, and what follows is improved again.
+//!
+//! Stands on the moves. It is the iterated local search of Lourenço, Martin and Stützle (*Iterated
+//! local search*, 2003). Where no rule leads to a schedule, some choices are banned at random.
+//! Invariant: what is found never costs more than what was there before, and the same model leads
+//! to the same schedule.
+
+use alloc::vec::Vec;
+
+use super::{
+    choices::{Choice, Choices, Way},
+    estimate::{Operands, Room, backs},
+    load_tree::LoadTree,
+    model::NONE,
+    picks::Rule,
+    search::{Banned, Search, Solution},
+};
+use crate::planner::random::Random;
+
+/// The most kicks in a row that lead to nothing better.
+const MOST_KICKS: usize = 40;
+
+/// The most attempts to find a schedule at all.
+const MOST_ATTEMPTS: usize = 60;
+
+/// The most operators before which a kick recomputes a root.
+const BACKS_OF_KICKS: usize = 6;
+
+impl Search<'_> {
+    /// A schedule, where none of the rules leads to one: some choices are banned.
+    pub(super) fn with_bans(&mut self) -> Option<Solution> {
+        let mut random = Random::new(0);
+        for attempt in 0..MOST_ATTEMPTS {
+            let one_of = [2, 5, 16][attempt % 3];
+            let mut banned = self.nothing_banned();
+            for banned in &mut banned {
+                if random.below(one_of) == 0 {
+                    banned.ban(way(&mut random));
+                }
+            }
+            let rule = Rule::ALL[random.below(Rule::ALL.len() as u64) as usize];
+            let choices = Choices::new(self.model);
+            if let Some(found) = self.repair(choices, rule, &mut banned, false) {
+                return Some(self.polished(found, NONE));
+            }
+            if self.is_over() {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The best of what kicks lead to.
+    pub(super) fn kicked(&mut self, mut best: Solution) -> Solution {
+        let mut random = Random::new(1);
+        let mut in_vain = 0;
+        while in_vain < MOST_KICKS && !self.is_over() && !self.is_best(&best) {
+            in_vain += 1;
+            let Some(found) = self.kick(&best, &mut random) else {
+                continue;
+            };
+            let found = self.polished(found, NONE);
+            let found = self.descended(found);
+            if found.seconds < best.seconds * (1.0 - 1e-9) {
+                in_vain = 0;
+                best = self.improved(found);
+            } else if found.seconds <= best.seconds {
+                best = found;
+            }
+        }
+        best
+    }
+
+    /// As few choices as possible, by moves that do without one.
+    fn descended(&mut self, mut found: Solution) -> Solution {
+        loop {
+            let before = found.seconds;
+            found = self.without_each(found);
+            if self.is_over() || found.seconds >= before {
+                return found;
+            }
+        }
+    }
+
+    /// Another solution: one to three choices are changed, and the others repaired.
+    fn kick(&mut self, best: &Solution, random: &mut Random) -> Option<Solution> {
+        let idles = self.model.idles.len() as u32;
+        let is_chosen = |idle: &u32| best.choices.way(*idle) != Way::Keep;
+        let chosen: Vec<u32> = (0..idles).filter(is_chosen).collect();
+        self.spend(best.emitted.len());
+        let fast = LoadTree::new(best.emitted.fast_loads(self.model).into_iter());
+        let mut banned = self.nothing_banned();
+        let mut choices = best.choices.clone();
+        for _ in 0..1 + random.below(3) {
+            if !chosen.is_empty() && random.below(4) > 0 {
+                let idle = chosen[random.below(chosen.len() as u64) as usize];
+                let banned = &mut banned[idle as usize];
+                match random.below(2) {
+                    0 => *banned = Banned::ALL,
+                    _ => banned.ban(choices.way(idle)),
+                }
+                choices.keep(self.model, idle);
+                continue;
+            }
+            let idle = random.below(u64::from(idles)) as u32;
+            let way = way(random);
+            if !self.is_possible(idle, way) {
+                continue;
+            }
+            let backs = backs(self.model, idle, BACKS_OF_KICKS);
+            let back = match way {
+                Way::Recompute => backs[random.below(backs.len() as u64) as usize],
+                _ => self.model.idle(idle).until,
+            };
+            let operands = Operands::ALL[random.below(Operands::ALL.len() as u64) as usize];
+            let room = Room {
+                fast: &fast,
+                capacity: self.capacity,
+            };
+            let choice = Choice::new(way, back);
+            if let Some(forced) = self.forced(&choices, idle, choice, operands, &room) {
+                choices = forced;
+            }
+        }
+        let rule = Rule::ALL[random.below(Rule::ALL.len() as u64) as usize];
+        self.repair(choices, rule, &mut banned, false)
+    }
+}
+
+fn way(random: &mut Random) -> Way {
+    Way::FREEING[random.below(Way::FREEING.len() as u64) as usize]
+}

@@ -1,0 +1,74 @@
+//! The search: starts by all rules, then moves from the best of them, then kicks.
+//!
+//! Stands on the repair, the moves and the kicks. Invariant: no choices that it has seen to fit
+//! cost less than those that come out.
+
+use alloc::vec::Vec;
+
+use super::{
+    choices::{Choices, Way},
+    model::{Model, NONE},
+    picks::Rule,
+    search::{Banned, Search, Solution},
+};
+
+/// How many starts moves begin from.
+const MOST_STARTS: usize = 2;
+
+/// The best choices that are found with so much work; `None` if none fit. No choices cost less than
+/// `goal`.
+pub(super) fn solve(mut search: Search<'_>) -> Option<Solution> {
+    let mut starts: Vec<Solution> = Vec::new();
+    for (at, rule) in Rule::ALL.into_iter().enumerate() {
+        let mut banned = search.nothing_banned();
+        let choices = Choices::new(search.model);
+        let is_needed = at == 0 || starts.is_empty();
+        if let Some(found) = search.repair(choices, rule, &mut banned, is_needed) {
+            let polished = search.polished(found, NONE);
+            if search.is_best(&polished) {
+                return Some(polished);
+            }
+            starts.push(polished);
+        }
+    }
+    starts.extend(search.with_one_way());
+    if starts.is_empty() {
+        starts.extend(search.with_bans());
+    }
+    starts.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    starts.truncate(MOST_STARTS);
+    let improved = starts.into_iter().map(|start| search.improved(start));
+    let best = improved.min_by(|a, b| a.seconds.total_cmp(&b.seconds))?;
+    Some(search.kicked(best))
+}
+
+impl Search<'_> {
+    /// Starts that free bytes in one way alone, where there are several.
+    fn with_one_way(&mut self) -> Vec<Solution> {
+        let model = self.model;
+        let ways = Way::FREEING.into_iter();
+        let ways: Vec<Way> = ways.filter(|&way| is_possible(model, way)).collect();
+        let mut starts = Vec::new();
+        if ways.len() < 2 {
+            return starts;
+        }
+        for way in ways {
+            let mut banned = self.nothing_banned();
+            banned.fill(Banned::but(way));
+            let choices = Choices::new(model);
+            let found = self.repair(choices, Rule::ALL[0], &mut banned, false);
+            starts.extend(found.map(|found| self.polished(found, NONE)));
+        }
+        starts
+    }
+}
+
+/// Whether any root can be treated so.
+fn is_possible(model: &Model, way: Way) -> bool {
+    match way {
+        Way::Keep => true,
+        Way::Spill => model.can_spill,
+        Way::Compress => model.can_compress(),
+        Way::Recompute => model.can_recompute,
+    }
+}
