@@ -24,9 +24,9 @@ use alloc::vec::Vec;
 use core::{array, ops::Range, ptr::NonNull};
 
 use super::region_map::RegionMap;
-use crate::slots::claims::{Claims, SegmentRange, release};
+use crate::slots::claims::{Claims, SegmentRange, Word, release};
 use orionrt_sys::checker;
-use orionrt_sys::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use orionrt_sys::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 #[derive(Debug)]
 pub(super) struct PlannedRegion {
@@ -199,7 +199,7 @@ impl PlannedRegion {
 #[derive(Debug)]
 pub(super) struct LiveBlock<'r> {
     granted: &'r AtomicU32,
-    words: &'r [AtomicU64],
+    words: &'r [Word],
     segments: SegmentRange,
     /// For a memory checker, if there is one.
     bytes: [NonNull<[u8]>; checker::IS_ON as usize],

@@ -23,7 +23,21 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use orionrt_buddy::bits::mask_in_word;
-use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
+use orionrt_sys::sync::atomic::Ordering;
+
+/// The bits that are claimed by one operation.
+#[cfg(target_has_atomic = "64")]
+type Bits = u64;
+#[cfg(target_has_atomic = "64")]
+pub(crate) type Word = orionrt_sys::sync::atomic::AtomicU64;
+// Microcontrollers have no wider ones.
+#[cfg(not(target_has_atomic = "64"))]
+type Bits = u32;
+#[cfg(not(target_has_atomic = "64"))]
+pub(crate) type Word = orionrt_sys::sync::atomic::AtomicU32;
+
+/// The segments of a word.
+const SEGMENTS: u32 = Bits::BITS;
 
 /// The segments `start..end`. An empty range is always `0..0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +45,7 @@ pub struct SegmentRange {
     start: u32,
     end: u32,
     /// The range's bits if they all lie in one word, as most do; otherwise 0.
-    bits: u64,
+    bits: Bits,
 }
 
 impl SegmentRange {
@@ -72,34 +86,38 @@ impl SegmentRange {
 
     #[inline]
     fn first_word(self) -> usize {
-        self.start as usize / 64
+        (self.start / SEGMENTS) as usize
     }
 
     /// One past the last word.
     #[inline]
     fn end_word(self) -> usize {
-        (self.end as usize).div_ceil(64)
+        self.end.div_ceil(SEGMENTS) as usize
     }
 
     /// The range's bits in one of its words.
     #[inline]
-    fn mask(self, word: usize) -> u64 {
-        mask_in_word(&(self.start as usize..self.end as usize), word)
+    fn mask(self, word: usize) -> Bits {
+        let (range, bit) = (
+            self.start as usize..self.end as usize,
+            word * SEGMENTS as usize,
+        );
+        (mask_in_word(&range, bit / 64) >> (bit % 64)) as Bits
     }
 }
 
 /// One bit for each segment: set while the segment is claimed.
 #[derive(Debug)]
 pub struct Claims {
-    words: Box<[AtomicU64]>,
+    words: Box<[Word]>,
 }
 
 impl Claims {
     /// Bits for `segments` segments, none of them claimed.
     #[must_use]
     pub fn new(segments: u32) -> Self {
-        let words: Vec<_> = (0..segments.div_ceil(64))
-            .map(|_| AtomicU64::new(0))
+        let words: Vec<_> = (0..segments.div_ceil(SEGMENTS))
+            .map(|_| Word::new(0))
             .collect();
         Self {
             words: words.into_boxed_slice(),
@@ -144,7 +162,7 @@ impl Claims {
 
     /// The words, for [`release`].
     #[inline]
-    pub(crate) fn words(&self) -> &[AtomicU64] {
+    pub(crate) fn words(&self) -> &[Word] {
         &self.words
     }
 }
@@ -152,7 +170,7 @@ impl Claims {
 /// Releases a range that the caller has claimed in these words. It touches nothing once the range
 /// is free, so it also serves where the [`Claims`] may be dropped as soon as that happens.
 #[inline]
-pub(crate) fn release(words: &[AtomicU64], range: SegmentRange) {
+pub(crate) fn release(words: &[Word], range: SegmentRange) {
     match range.bits {
         0 => {
             let covered = range.first_word()..range.end_word();
@@ -166,7 +184,7 @@ pub(crate) fn release(words: &[AtomicU64], range: SegmentRange) {
 
 /// Sets all bits of the mask if every one of them is clear; returns whether it did.
 #[inline]
-fn set(word: &AtomicU64, mask: u64) -> bool {
+fn set(word: &Word, mask: Bits) -> bool {
     let mut bits = word.load(Ordering::Relaxed);
     while bits & mask == 0 {
         match word.compare_exchange_weak(bits, bits | mask, Ordering::Acquire, Ordering::Relaxed) {
@@ -178,7 +196,7 @@ fn set(word: &AtomicU64, mask: u64) -> bool {
 }
 
 #[inline]
-fn clear(word: &AtomicU64, mask: u64) {
+fn clear(word: &Word, mask: Bits) {
     let before = word.fetch_and(!mask, Ordering::Release);
     debug_assert_eq!(
         before & mask,

@@ -56,7 +56,7 @@ pub fn tone(half: usize) -> [f32; SAMPLES] {
 }
 
 /// Each channel looks for a tone of its own.
-fn convolve(samples: &[f32], features: &mut [f32]) {
+pub fn convolve(samples: &[f32], features: &mut [f32]) {
     for (channel, feature) in features.chunks_exact_mut(STEPS).enumerate() {
         let windows = samples.windows(KERNEL).step_by(STRIDE);
         for (value, window) in feature.iter_mut().zip(windows) {
@@ -69,7 +69,7 @@ fn convolve(samples: &[f32], features: &mut [f32]) {
 }
 
 /// The largest of each window.
-fn pool(features: &[f32], pooled: &mut [f32]) {
+pub fn pool(features: &[f32], pooled: &mut [f32]) {
     let windows = features
         .chunks_exact(STEPS)
         .flat_map(|f| f.chunks_exact(WINDOW));
@@ -79,7 +79,7 @@ fn pool(features: &[f32], pooled: &mut [f32]) {
 }
 
 /// The sum of two channels for each class.
-fn classify(pooled: &[f32], scores: &mut [f32]) {
+pub fn classify(pooled: &[f32], scores: &mut [f32]) {
     let per_class = pooled.len() / CLASSES;
     for (score, channels) in scores.iter_mut().zip(pooled.chunks_exact(per_class)) {
         *score = channels.iter().sum::<f32>() / per_class as f32;
