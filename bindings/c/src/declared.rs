@@ -20,6 +20,9 @@ pub(crate) struct Declared {
     operators: Vec<Operator>,
     inputs: Vec<TensorId>,
     outputs: Vec<TensorId>,
+    donated: Vec<TensorId>,
+    /// The output, and the input whose bytes it has.
+    output_aliases: Vec<(TensorId, TensorId)>,
     constructs: Vec<Construct>,
 }
 
@@ -76,6 +79,12 @@ impl Declared {
         }
         for &tensor in &self.outputs {
             graph.output(tensor);
+        }
+        for &tensor in &self.donated {
+            graph.donate(tensor);
+        }
+        for &(output, input) in &self.output_aliases {
+            graph.alias_output(output, input);
         }
         Ok(graph.build()?)
     }
@@ -177,6 +186,17 @@ impl Declared {
 
     pub(crate) fn add_output(&mut self, tensor: usize) -> Result<(), Failure> {
         self.outputs.push(self.tensor(tensor)?);
+        Ok(())
+    }
+
+    pub(crate) fn donate(&mut self, input: usize) -> Result<(), Failure> {
+        self.donated.push(self.tensor(input)?);
+        Ok(())
+    }
+
+    pub(crate) fn alias_output(&mut self, output: usize, input: usize) -> Result<(), Failure> {
+        let pair = (self.tensor(output)?, self.tensor(input)?);
+        self.output_aliases.push(pair);
         Ok(())
     }
 

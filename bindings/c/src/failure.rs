@@ -70,6 +70,7 @@ fn of_lifetime(mistake: &LifetimeMistake) -> orionrt_status {
             ORIONRT_BAD_FIXED_OFFSET
         }
         LifetimeMistake::Gap(_) => ORIONRT_BAD_GAP,
+        LifetimeMistake::Window(_) => ORIONRT_BAD_WINDOW,
         LifetimeMistake::View(_) => ORIONRT_BAD_VIEW,
         LifetimeMistake::DuplicateId { .. } => ORIONRT_DUPLICATE_NAME,
         LifetimeMistake::TooMany => ORIONRT_TOO_MANY,

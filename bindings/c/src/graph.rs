@@ -222,6 +222,41 @@ pub unsafe extern "C" fn orionrt_graph_add_output(
     unsafe { change(graph, error, |graph| graph.add_output(tensor)) }
 }
 
+/// Gives up the bytes of an input: results in place may be written over it, as its value is not
+/// needed after the graph has run. Without this, an input keeps its bytes as long as an operator
+/// reads it.
+///
+/// # Safety
+/// `graph` is null or a live handle, and no other thread uses it; `error` is null or may be written
+/// to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_graph_donate(
+    graph: *mut orionrt_graph,
+    input: usize,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe { change(graph, error, |graph| graph.donate(input)) }
+}
+
+/// Declares that an output is the new value of an input, as the present of a key-value cache is of
+/// its past: both have one offset in every plan, whatever the aliasing. The lifetimes are refused
+/// with `ORIONRT_BAD_GRAPH` where an operator may read the old value after the new one is written.
+///
+/// # Safety
+/// `graph` is null or a live handle, and no other thread uses it; `error` is null or may be written
+/// to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_graph_alias_output(
+    graph: *mut orionrt_graph,
+    output: usize,
+    input: usize,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe { change(graph, error, |graph| graph.alias_output(output, input)) }
+}
+
 /// How many operators a graph has; 0 for a null pointer.
 ///
 /// # Safety

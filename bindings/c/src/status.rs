@@ -37,6 +37,8 @@ pub enum orionrt_status {
     ORIONRT_DUPLICATE_NAME = 16,
     /// There are more tensors, operators or models than can be numbered.
     ORIONRT_TOO_MANY = 17,
+    /// A window is empty, leaves its tensor or its lifetime, or has steps of a gap.
+    ORIONRT_BAD_WINDOW = 18,
     /// There is not exactly one offset for each tensor.
     ORIONRT_WRONG_COUNT = 20,
     /// An offset is not a multiple of its tensor's alignment.
@@ -87,6 +89,7 @@ const NAMES: &[(orionrt_status, &CStr)] = {
         (ORIONRT_BAD_VIEW, c"ORIONRT_BAD_VIEW"),
         (ORIONRT_DUPLICATE_NAME, c"ORIONRT_DUPLICATE_NAME"),
         (ORIONRT_TOO_MANY, c"ORIONRT_TOO_MANY"),
+        (ORIONRT_BAD_WINDOW, c"ORIONRT_BAD_WINDOW"),
         (ORIONRT_WRONG_COUNT, c"ORIONRT_WRONG_COUNT"),
         (ORIONRT_MISALIGNED, c"ORIONRT_MISALIGNED"),
         (ORIONRT_WRONG_PLACE, c"ORIONRT_WRONG_PLACE"),

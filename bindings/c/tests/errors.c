@@ -128,6 +128,25 @@ static void gaps(void) {
   orionrt_lifetimes_free(made);
 }
 
+static void windows(void) {
+  orionrt_lifetimes *lifetimes = three();
+  const orionrt_piece outside = {0, 0, 1, 1000, 1025}, unknown = {3, 0, 1, 0, 1};
+  REFUSED(orionrt_lifetimes_add_windows(lifetimes, &outside, 1, &error), ORIONRT_BAD_WINDOW,
+          "1000..1025");
+  REFUSED(orionrt_lifetimes_add_windows(lifetimes, &unknown, 1, &error), ORIONRT_INVALID_ARGUMENT,
+          "a tensor is 3");
+  REFUSED(orionrt_lifetimes_add_windows(lifetimes, NULL, 1, &error), ORIONRT_NULL_POINTER,
+          "windows");
+  orionrt_piece found;
+  REFUSED(orionrt_lifetimes_copy_pieces(lifetimes, 3, &found, 1, &error), ORIONRT_INVALID_ARGUMENT,
+          "below 3");
+  REFUSED(orionrt_lifetimes_copy_pieces(lifetimes, 0, &found, 0, &error), ORIONRT_WRONG_COUNT,
+          "pieces has room for 0; expected 1");
+  CHECK(orionrt_lifetimes_piece_count(lifetimes, 3) == 0);
+  CHECK(orionrt_lifetimes_piece_count(NULL, 0) == 0 && orionrt_lifetimes_load(lifetimes) == 3072);
+  orionrt_lifetimes_free(lifetimes);
+}
+
 static void offsets(void) {
   orionrt_lifetimes *lifetimes = three();
   orionrt_plan *plan = NULL;
@@ -289,6 +308,7 @@ int main(void) {
   columns();
   text();
   gaps();
+  windows();
   offsets();
   fixed_tensors_that_overlap();
   options();

@@ -28,6 +28,59 @@ static void graphs_have_views_and_results_in_place(void) {
   orionrt_graph_free(graph);
 }
 
+static void donated_inputs_are_written_over(void) {
+  orionrt_graph *graph = orionrt_graph_new();
+  size_t x, y, op;
+  OK(orionrt_graph_add_tensor(graph, "x", 100, 4, &x, &error));
+  OK(orionrt_graph_add_tensor(graph, "y", 100, 4, &y, &error));
+  OK(orionrt_graph_add_operator(graph, "relu", NULL, 0, NULL, 0, &op, &error));
+  OK(orionrt_graph_add_in_place(graph, op, y, x, &error));
+  OK(orionrt_graph_add_output(graph, y, &error));
+  orionrt_lifetimes *kept = NULL, *lifetimes = NULL;
+  OK(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_IN_PLACE, &kept, &error));
+  CHECK(orionrt_lifetimes_load(kept) == 200);
+  REFUSED(orionrt_graph_donate(graph, 2, &error), ORIONRT_INVALID_ARGUMENT, "2");
+  REFUSED(orionrt_graph_donate(NULL, 0, &error), ORIONRT_NULL_POINTER, "graph");
+  OK(orionrt_graph_donate(graph, x, &error));
+  OK(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_IN_PLACE, &lifetimes, &error));
+  CHECK(orionrt_lifetimes_load(lifetimes) == 100);
+  orionrt_lifetimes_free(lifetimes), orionrt_lifetimes_free(kept);
+  OK(orionrt_graph_donate(graph, y, &error));
+  REFUSED(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_IN_PLACE, &lifetimes, &error),
+          ORIONRT_BAD_GRAPH, "donated");
+  orionrt_graph_free(graph);
+}
+
+static void outputs_have_the_bytes_of_inputs(void) {
+  orionrt_graph *graph = orionrt_graph_new();
+  size_t past, present, y, op;
+  OK(orionrt_graph_add_tensor(graph, "past", 100, 4, &past, &error));
+  OK(orionrt_graph_add_tensor(graph, "present", 100, 4, &present, &error));
+  OK(orionrt_graph_add_tensor(graph, "y", 8, 4, &y, &error));
+  OK(orionrt_graph_add_operator(graph, "append", NULL, 0, NULL, 0, &op, &error));
+  OK(orionrt_graph_add_in_place(graph, op, present, past, &error));
+  OK(orionrt_graph_add_operator(graph, "attend", &present, 1, &y, 1, NULL, &error));
+  OK(orionrt_graph_add_output(graph, present, &error));
+  OK(orionrt_graph_add_output(graph, y, &error));
+  REFUSED(orionrt_graph_alias_output(graph, present, 3, &error), ORIONRT_INVALID_ARGUMENT, "3");
+  OK(orionrt_graph_alias_output(graph, present, past, &error));
+  for (uint32_t aliasing = 0; aliasing <= ORIONRT_ALIASING_IN_PLACE; aliasing++) {
+    orionrt_lifetimes *lifetimes = NULL;
+    OK(orionrt_lifetimes_from_graph(graph, aliasing, &lifetimes, &error));
+    CHECK(orionrt_lifetimes_load(lifetimes) == 108);
+    orionrt_plan *plan = NULL;
+    OK(orionrt_plan_make(lifetimes, NULL, &plan, &error));
+    CHECK(orionrt_plan_offsets(plan)[present] == orionrt_plan_offsets(plan)[past]);
+    orionrt_plan_free(plan);
+    orionrt_lifetimes_free(lifetimes);
+  }
+  /* Somebody reads the old value after the new one is written. */
+  OK(orionrt_graph_add_operator(graph, "compare", &past, 1, NULL, 0, NULL, &error));
+  orionrt_lifetimes *refused = NULL;
+  REFUSED(orionrt_lifetimes_from_graph(graph, 0, &refused, &error), ORIONRT_BAD_GRAPH, "compare");
+  orionrt_graph_free(graph);
+}
+
 static void graphs_have_streams_branches_and_loops(void) {
   orionrt_graph *graph = orionrt_graph_new();
   size_t x, a, b, y, op;
@@ -111,6 +164,8 @@ static void operators_are_reordered_if_that_needs_less(void) {
 
 int main(void) {
   graphs_have_views_and_results_in_place();
+  donated_inputs_are_written_over();
+  outputs_have_the_bytes_of_inputs();
   graphs_have_streams_branches_and_loops();
   operators_are_reordered_if_that_needs_less();
   return EXIT_SUCCESS;

@@ -131,6 +131,34 @@ static void gaps_come_in_any_order_and_in_several_calls(void) {
   orionrt_lifetimes_free(lifetimes);
 }
 
+static void windows_leave_bytes_to_others(void) {
+  const char *csv = "id,lower,upper,size\ntable,0,6,100\nwork,2,4,60\nmore,2,4,30\n";
+  orionrt_lifetimes *lifetimes = NULL;
+  OK(orionrt_lifetimes_from_csv(csv, strlen(csv), &lifetimes, NULL, &error));
+  CHECK(orionrt_lifetimes_load(lifetimes) == 190);
+  const orionrt_piece window = {0, 2, 4, 0, 10};
+  OK(orionrt_lifetimes_add_windows(lifetimes, &window, 1, &error));
+  CHECK(orionrt_lifetimes_piece_count(lifetimes, 0) == 3);
+  CHECK(orionrt_lifetimes_piece_count(lifetimes, 1) == 1);
+  orionrt_piece found[3];
+  OK(orionrt_lifetimes_copy_pieces(lifetimes, 0, found, 3, &error));
+  CHECK(found[0].upper == 2 && found[0].first == 0 && found[0].end == 100);
+  CHECK(memcmp(&found[1], &window, sizeof window) == 0 && found[2].lower == 4);
+  orionrt_plan *plan = planned(lifetimes, NULL);
+  CHECK(orionrt_plan_peak(plan) == 100);
+  /* Files keep them. */
+  orionrt_text *json = NULL;
+  OK(orionrt_plan_to_json(plan, &json, &error));
+  const orionrt_string text = orionrt_text_string(json);
+  orionrt_plan *again = NULL;
+  OK(orionrt_plan_from_json(text.data, text.length, &again, &error));
+  CHECK(orionrt_lifetimes_piece_count(orionrt_plan_lifetimes(again), 0) == 3);
+  orionrt_plan_free(again);
+  orionrt_text_free(json);
+  orionrt_plan_free(plan);
+  orionrt_lifetimes_free(lifetimes);
+}
+
 static void options_are_heeded(void) {
   orionrt_lifetimes *lifetimes = three();
   orionrt_planner *planner = orionrt_planner_new();
@@ -306,6 +334,7 @@ int main(void) {
   each_device_has_lifetimes_of_its_own();
   gaps_are_used_by_others();
   gaps_come_in_any_order_and_in_several_calls();
+  windows_leave_bytes_to_others();
   options_are_heeded();
   above_the_capacity_the_best_plan_is_in_the_error();
   json_and_csv_are_what_was_planned();

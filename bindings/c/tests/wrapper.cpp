@@ -177,6 +177,28 @@ void gaps_and_offsets_are_read_back() {
   CHECK(warnings.find("hint") != std::string::npos);
 }
 
+void windows_are_added_and_read_back() {
+  auto lifetimes = orionrt::lifetimes::from_csv("id,lower,upper,size\na,0,6,100\nb,2,4,90\n");
+  CHECK(lifetimes->load() == 190);
+  const orionrt::piece window = {0, 2, 4, 0, 10}, outside = {0, 2, 7, 0, 10};
+  CHECK(lifetimes->add_windows({outside}).error().status() == ORIONRT_BAD_WINDOW);
+  CHECK(lifetimes->add_windows({window}) && lifetimes->load() == 100);
+  const auto pieces = lifetimes->pieces(0).value();
+  CHECK(pieces.size() == 3 && pieces[1].lower == 2 && pieces[1].end == 10);
+}
+
+void inputs_are_given_up() {
+  orionrt::graph graph;
+  const auto x = graph.tensor("x", 100, 4), y = graph.tensor("y", 100, 4);
+  const auto past = graph.tensor("past", 50), present = graph.tensor("present", 50);
+  graph.in_place(graph.op("relu", {}, {}), y, x).output(y);
+  graph.in_place(graph.op("append", {}, {}), present, past);
+  graph.output(present).alias_output(present, past);
+  CHECK(graph.lifetimes().value().load() == 250);
+  CHECK(graph.donate(x).lifetimes().value().load() == 150);
+  CHECK(graph.donate(y).lifetimes().error().status() == ORIONRT_BAD_GRAPH);
+}
+
 void graphs_become_lifetimes() {
   orionrt::graph graph;
   const auto x = graph.tensor("x", 100, 4), y = graph.tensor("y", 100, 4);
@@ -301,6 +323,8 @@ int main() {
   planners_are_made_in_one_statement();
   handles_are_taken_over();
   gaps_and_offsets_are_read_back();
+  windows_are_added_and_read_back();
+  inputs_are_given_up();
   graphs_become_lifetimes();
   models_share_a_region();
   searches_are_watched();

@@ -133,6 +133,10 @@ enum orionrt_status
    */
   ORIONRT_TOO_MANY = 17,
   /**
+   * A window is empty, leaves its tensor or its lifetime, or has steps of a gap.
+   */
+  ORIONRT_BAD_WINDOW = 18,
+  /**
    * There is not exactly one offset for each tensor.
    */
   ORIONRT_WRONG_COUNT = 20,
@@ -442,6 +446,33 @@ typedef struct orionrt_gap {
    */
   int64_t upper;
 } orionrt_gap;
+
+/**
+ * Bytes of a tensor that are needed at some steps. The tensor has one offset, at which all of its
+ * pieces begin to count.
+ */
+typedef struct orionrt_piece {
+  /**
+   * The tensor, counted from 0.
+   */
+  size_t tensor;
+  /**
+   * The first step.
+   */
+  int64_t lower;
+  /**
+   * The first step after the piece.
+   */
+  int64_t upper;
+  /**
+   * The first byte, counted from the start of the tensor.
+   */
+  uint64_t first;
+  /**
+   * The first byte after the piece.
+   */
+  uint64_t end;
+} orionrt_piece;
 
 /**
  * A search that goes on, as `orionrt_progress_function` is told. A new field is a new
@@ -855,6 +886,44 @@ orionrt_status orionrt_lifetimes_copy_gaps(const struct orionrt_lifetimes *lifet
                                            struct orionrt_error **error);
 
 /**
+ * Adds windows: steps at which only these bytes of tensors are needed, so that others may have the
+ * rest. Windows of one tensor may come in any order, and several may have the same steps: then the
+ * bytes of all of them are needed. They replace what was needed at their steps before this call.
+ * No other thread may use the lifetimes meanwhile.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle, and no other thread uses it; `windows` is null or has
+ * `count` pieces; `error` is null or may be written to.
+ */
+orionrt_status orionrt_lifetimes_add_windows(struct orionrt_lifetimes *lifetimes,
+                                             const struct orionrt_piece *windows,
+                                             size_t count,
+                                             struct orionrt_error **error);
+
+/**
+ * How many pieces a tensor has; 0 for an unknown tensor. Without gaps and windows, a tensor that
+ * is ever alive has one: all of its bytes in all of its steps.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle.
+ */
+size_t orionrt_lifetimes_piece_count(const struct orionrt_lifetimes *lifetimes, size_t tensor);
+
+/**
+ * Copies the pieces of a tensor, in ascending order of steps and then of bytes, into an array with
+ * room for `room` of them, at least `orionrt_lifetimes_piece_count`.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle; `pieces` is null or has room for so many; `error` is null
+ * or may be written to.
+ */
+orionrt_status orionrt_lifetimes_copy_pieces(const struct orionrt_lifetimes *lifetimes,
+                                             size_t tensor,
+                                             struct orionrt_piece *pieces,
+                                             size_t room,
+                                             struct orionrt_error **error);
+
+/**
  * A graph without operators.
  */
 struct orionrt_graph *orionrt_graph_new(void);
@@ -997,6 +1066,33 @@ orionrt_status orionrt_graph_add_input(struct orionrt_graph *graph,
 orionrt_status orionrt_graph_add_output(struct orionrt_graph *graph,
                                         size_t tensor,
                                         struct orionrt_error **error);
+
+/**
+ * Gives up the bytes of an input: results in place may be written over it, as its value is not
+ * needed after the graph has run. Without this, an input keeps its bytes as long as an operator
+ * reads it.
+ *
+ * Pointers:
+ * `graph` is null or a live handle, and no other thread uses it; `error` is null or may be written
+ * to.
+ */
+orionrt_status orionrt_graph_donate(struct orionrt_graph *graph,
+                                    size_t input,
+                                    struct orionrt_error **error);
+
+/**
+ * Declares that an output is the new value of an input, as the present of a key-value cache is of
+ * its past: both have one offset in every plan, whatever the aliasing. The lifetimes are refused
+ * with `ORIONRT_BAD_GRAPH` where an operator may read the old value after the new one is written.
+ *
+ * Pointers:
+ * `graph` is null or a live handle, and no other thread uses it; `error` is null or may be written
+ * to.
+ */
+orionrt_status orionrt_graph_alias_output(struct orionrt_graph *graph,
+                                          size_t output,
+                                          size_t input,
+                                          struct orionrt_error **error);
 
 /**
  * How many operators a graph has; 0 for a null pointer.

@@ -57,6 +57,12 @@ class graph : public detail::builder<graph, orionrt_graph, orionrt_graph_free> {
   }
   graph& input(std::size_t tensor) & { return set(orionrt_graph_add_input, tensor); }
   graph& output(std::size_t tensor) & { return set(orionrt_graph_add_output, tensor); }
+  /// Gives up the bytes of an input, so that results in place may be written over it.
+  graph& donate(std::size_t input) & { return set(orionrt_graph_donate, input); }
+  /// An output is the new value of an input, and has its bytes.
+  graph& alias_output(std::size_t output, std::size_t input) & {
+    return set(orionrt_graph_alias_output, output, input);
+  }
 
   result<orionrt::lifetimes> lifetimes(aliasing aliasing = ORIONRT_ALIASING_IN_PLACE) const {
     return build<orionrt::lifetimes>(orionrt_lifetimes_from_graph, get(),

@@ -47,6 +47,14 @@ class lifetimes_ref {
     if (!copied) return std::move(copied).error();
     return gaps;
   }
+  /// Which bytes of a tensor are needed at which steps.
+  result<std::vector<piece>> pieces(std::size_t tensor) const {
+    std::vector<piece> pieces(orionrt_lifetimes_piece_count(handle_, tensor));
+    auto copied =
+        detail::run(orionrt_lifetimes_copy_pieces, handle_, tensor, pieces.data(), pieces.size());
+    if (!copied) return std::move(copied).error();
+    return pieces;
+  }
   /// Whether two tensors must not share bytes.
   bool conflict(std::size_t first, std::size_t second) const noexcept {
     return orionrt_lifetimes_conflict(handle_, first, second);
@@ -100,6 +108,11 @@ class lifetimes : public detail::owned<orionrt_lifetimes, orionrt_lifetimes_free
     return detail::run(orionrt_lifetimes_add_gaps, get(), gaps.data(), gaps.size());
   }
 
+  /// Adds steps at which only some bytes of tensors are needed.
+  result<void> add_windows(span<const piece> windows) {
+    return detail::run(orionrt_lifetimes_add_windows, get(), windows.data(), windows.size());
+  }
+
   operator lifetimes_ref() const noexcept { return lifetimes_ref(get()); }
   lifetimes_ref ref() const& noexcept { return *this; }
   lifetimes_ref ref() const&& = delete;
@@ -112,6 +125,7 @@ class lifetimes : public detail::owned<orionrt_lifetimes, orionrt_lifetimes_free
   std::size_t find(const std::string& name) const noexcept { return ref().find(name); }
   result<orionrt::row> row(std::size_t tensor) const { return ref().row(tensor); }
   result<std::vector<gap>> gaps(std::size_t tensor) const { return ref().gaps(tensor); }
+  result<std::vector<piece>> pieces(std::size_t tensor) const { return ref().pieces(tensor); }
   bool conflict(std::size_t first, std::size_t second) const noexcept {
     return ref().conflict(first, second);
   }

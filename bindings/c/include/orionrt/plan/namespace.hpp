@@ -26,6 +26,7 @@ inline constexpr std::uint64_t not_fixed = ORIONRT_NOT_FIXED;
 using status = orionrt_status;
 using row = orionrt_row;
 using gap = orionrt_gap;
+using piece = orionrt_piece;
 using progress = orionrt_progress;
 using section = orionrt_section;
 using model_pair = orionrt_model_pair;
