@@ -19,6 +19,7 @@
 //! | [`flow_oracle`] | control flow | liveness, lifetimes and plans: runs all paths |
 //! | [`flow_machine`] | the same | the same: executes paths byte by byte |
 //! | [`slot_oracle`] | transfer of slots | claims: compares the bytes of the plan |
+//! | [`pool_choices`] | pools | the choice: a bound of another kind, and a greedy rule |
 //! | [`fit_oracle`] | spills, reruns, compression | search: follows all schedules of small graphs |
 //! | [`fit_machine`] | the same, its check | both: executes schedules byte by byte |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
@@ -46,6 +47,8 @@ pub mod plan_oracle;
 pub mod gap_oracle;
 #[cfg(feature = "plan")]
 pub mod window_oracle;
+#[cfg(feature = "plan")]
+pub mod pool_choices;
 #[cfg(feature = "plan")]
 pub mod model_sets;
 #[cfg(feature = "plan")]

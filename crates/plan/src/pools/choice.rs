@@ -12,7 +12,8 @@
 //!      └──────────────────── step
 //! ```
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::VecDeque, vec, vec::Vec};
+use core::cmp::Reverse;
 
 use super::candidates::{Candidates, Choice};
 use crate::planner::{Budget, Random};
@@ -20,23 +21,27 @@ use crate::planner::{Budget, Random};
 /// Rounds of the local search for each candidate, and at most.
 const ROUNDS: usize = 24;
 const MOST_ROUNDS: usize = 4000;
+/// Improved choices that are kept in case that better ones have no plan.
+const KEPT: usize = 4;
 
-/// The choice with most traffic that was found.
-pub(super) fn best(candidates: &Candidates, seed: u64, budget: &Budget) -> Choice {
+/// Choices that were found, those with most traffic first. There is at least one, and more in case
+/// that it has no plan: what the search improved last, and the greedy ones.
+pub(super) fn found(candidates: &Candidates, seed: u64, budget: &Budget) -> Vec<Choice> {
     let orders = orders(candidates);
-    let mut choices: Vec<Choice> = orders
-        .iter()
-        .map(|order| {
-            let mut choice = candidates.none();
-            fill(candidates, &mut choice, order);
-            choice
-        })
-        .collect();
-    choices.sort_by_key(|choice| core::cmp::Reverse(choice.traffic));
-    let mut choice = choices.swap_remove(0);
+    let greedy = orders.iter().map(|order| {
+        let mut choice = candidates.none();
+        fill(candidates, &mut choice, order);
+        choice
+    });
+    let mut choices: Vec<Choice> = greedy.collect();
+    choices.sort_by_key(|choice| Reverse(choice.traffic));
     let mut random = Random::new(seed);
-    improve(candidates, &mut choice, &orders[..2], &mut random, budget);
-    choice
+    let first = choices[0].clone();
+    let improved = improve(candidates, first, &orders[..2], &mut random, budget);
+    choices.extend(improved);
+    choices.sort_by_key(|choice| Reverse(choice.traffic));
+    choices.dedup_by(|a, b| a.is_in == b.is_in);
+    choices
 }
 
 /// The candidates, those first that are worth most: for each byte and step, for each byte, and as a
@@ -64,26 +69,28 @@ fn fill(candidates: &Candidates, choice: &mut Choice, order: &[usize]) {
     }
 }
 
+/// The last choices that were better than all before them.
 fn improve(
     candidates: &Candidates,
-    best: &mut Choice,
+    first: Choice,
     orders: &[Vec<usize>],
     random: &mut Random,
     budget: &Budget,
-) {
+) -> VecDeque<Choice> {
     let rounds = (ROUNDS * candidates.len()).min(MOST_ROUNDS);
     let mut tabu = vec![0usize; candidates.len()];
-    let mut choice = best.clone();
+    let (mut choice, mut best) = (first.clone(), first);
+    let mut improved = VecDeque::new();
     for round in 1..=rounds {
         let outside = (0..candidates.len()).filter(|&one| !choice.is_in[one]);
         let outside: Vec<usize> = outside.collect();
         if outside.is_empty() || budget.is_over() {
-            return;
+            break;
         }
         budget.spend(candidates.len() as u64);
         let forced = outside[random.below(outside.len() as u64) as usize];
         if !force(candidates, &mut choice, forced, &mut tabu, round, budget) {
-            return;
+            break;
         }
         let order = &orders[random.below(orders.len() as u64) as usize];
         let allowed = order.iter().copied().filter(|&one| tabu[one] != round);
@@ -93,10 +100,15 @@ fn improve(
         fill(candidates, &mut choice, order);
         if choice.traffic > best.traffic {
             best.clone_from(&choice);
+            if improved.len() == KEPT {
+                improved.pop_front();
+            }
+            improved.push_back(choice.clone());
         } else if choice.traffic < best.traffic - best.traffic / 16 {
-            choice.clone_from(best);
+            choice.clone_from(&best);
         }
     }
+    improved
 }
 
 /// Adds a candidate, and takes out others where the load is then above the capacity: those that are

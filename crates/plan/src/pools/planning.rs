@@ -188,37 +188,50 @@ impl Filling<'_> {
             return (Vec::new(), vec![0; self.lifetimes.len()], true);
         }
         let seed = self.planner.chosen_seed();
-        let choice = self
+        let choices = self
             .budget
-            .with_half(|half| choice::best(&candidates, seed, half));
-        let chosen = half(&candidates.rows_of(&choice));
-        // Where the choice has no plan, one that was made by trying plans may be better.
-        let mut packings = vec![
-            self.topped_up(chosen, &candidates),
-            self.topped_up(whole, &candidates),
-            self.one_by_one(&candidates),
-        ];
-        let served = |packing: &Packing<'_>| -> u64 {
-            packing.first().0.iter().map(|&row| self.traffic[row]).sum()
-        };
-        packings.sort_by_key(|packing| core::cmp::Reverse(served(packing)));
-        let mut best = packings.swap_remove(0);
+            .with_half(|half| choice::found(&candidates, seed, half));
+        // Where a choice has no plan, one that was made by trying plans may be better.
+        let mut best = self.topped_up(whole, &candidates);
+        best = self.better(best, self.one_by_one(&candidates));
+        for (number, choice) in choices.iter().enumerate() {
+            let is_over = number > 0 && self.budget.is_over();
+            if choice.traffic <= self.served(&best) || is_over {
+                break;
+            }
+            let chosen = half(&candidates.rows_of(choice));
+            best = self.better(best, self.topped_up(chosen, &candidates));
+        }
         let (better, mut is_best) =
-            exact::better(&candidates, served(&best), &self.budget, |rows| {
+            exact::better(&candidates, self.served(&best), &self.budget, |rows| {
                 self.plans(rows)
             });
         if let Some(rows) = better {
-            let packing = self.packed(&rows, &self.budget);
-            if served(&packing) > served(&best) {
-                best = packing;
-            }
+            best = self.better(best, self.packed(&rows, &self.budget));
             // The plan that was found at first is made again, with another budget: it may be none.
-            is_best &= served(&best) >= rows.iter().map(|&row| self.traffic[row]).sum::<u64>();
+            is_best &= self.served(&best) >= self.traffic_of(&rows);
         }
         let (rows, offsets) = best.first();
         // The loads of a choice count tensors with windows as a whole.
         let is_best = is_best && !self.lifetimes.has_windows();
         (rows.to_vec(), offsets.to_vec(), is_best)
+    }
+
+    fn traffic_of(&self, rows: &[usize]) -> u64 {
+        rows.iter().map(|&row| self.traffic[row]).sum()
+    }
+
+    /// The traffic of the tensors that a packing has in the pool.
+    fn served(&self, packing: &Packing<'_>) -> u64 {
+        self.traffic_of(packing.first().0)
+    }
+
+    /// The packing that serves more; the first one if both serve the same.
+    fn better<'p>(&self, one: Packing<'p>, other: Packing<'p>) -> Packing<'p> {
+        match self.served(&other) > self.served(&one) {
+            true => other,
+            false => one,
+        }
     }
 
     /// The best plan of these rows, without those that end above the capacity.
