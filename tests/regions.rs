@@ -142,40 +142,83 @@ proptest! {
     }
 }
 
-#[test]
-fn generated_instances_are_at_most_one_region_above_the_bound() {
-    let mut above = 0;
-    for (number, (count, share)) in [(60, 2), (60, 5), (150, 3), (150, 8)]
-        .into_iter()
-        .enumerate()
-    {
-        for seed in 0..2 {
-            let seed = 10 * number as u64 + seed;
-            let planted = instances::planted(count, seed).0;
-            let uniform = instances::uniform(count, 12, seed);
-            for rows in [planted, uniform] {
-                let rows: Vec<Row> = rows
-                    .into_iter()
-                    .map(|row| (row.id, Lifetime::new(row.lower, row.upper, row.size)))
-                    .collect();
-                let lifetimes = plan_oracle::lifetimes(&rows);
-                let largest = rows.iter().map(|(_, row)| row.size).max().unwrap();
-                let limit = largest.max(lifetimes.load() / share);
-                let plan = planner()
-                    .nodes(50_000)
-                    .plan_regions(&lifetimes, limit)
-                    .unwrap();
-                check(&rows, &plan, limit);
-                let regions = plan.sizes().len();
-                assert!(
-                    regions <= plan.lower_bound() + 1,
-                    "{count} {share} {seed}: {regions}"
-                );
-                above += regions - plan.lower_bound();
+/// Instances of every kind that is generated, of about `count` tensors.
+fn generated(count: usize, seed: u64) -> [(&'static str, Vec<instances::Row>); 6] {
+    [
+        ("planted", instances::planted(count, seed).0),
+        ("planted_loose", instances::planted_loose(count, seed).0),
+        ("layers", instances::layers(count, seed)),
+        ("training", instances::training(count / 5, seed)),
+        ("stream", instances::stream(count, 12, seed)),
+        ("uniform", instances::uniform(count, 12, seed)),
+    ]
+}
+
+/// Plans such instances in regions of these parts of their load, and returns how many there are,
+/// how many have a region more than the bound, and which of them have more than one.
+fn beyond_bound(count: usize, seed: u64, parts: &[u64], nodes: u64) -> (usize, usize, Vec<String>) {
+    let (mut all, mut one, mut more) = (0, 0, Vec::new());
+    for (kind, made) in generated(count, seed) {
+        let rows = made.into_iter();
+        let rows = rows.map(|row| (row.id, Lifetime::new(row.lower, row.upper, row.size)));
+        let rows: Vec<Row> = rows.collect();
+        let lifetimes = plan_oracle::lifetimes(&rows);
+        let largest = rows.iter().map(|(_, row)| row.size).max().unwrap();
+        for &part in parts {
+            let limit = largest.max(lifetimes.load() / part);
+            let plan = planner().nodes(nodes).plan_regions(&lifetimes, limit);
+            let plan = plan.unwrap();
+            check(&rows, &plan, limit);
+            all += 1;
+            match plan.sizes().len() - plan.lower_bound() {
+                0 => {}
+                1 => one += 1,
+                beyond => more.push(format!(
+                    "{kind} of {count}, seed {seed}, part {part}: {} regions, {beyond} above the \
+                     bound",
+                    plan.sizes().len()
+                )),
             }
         }
     }
-    assert!(above <= 8, "{above} of 16 instances are above their bounds");
+    (all, one, more)
+}
+
+#[test]
+fn generated_instances_are_at_most_one_region_above_the_bound() {
+    let (mut all, mut one, mut more) = (0, 0, Vec::new());
+    for (count, seed, parts) in [
+        (40, 1, &[2, 3, 5, 8][..]),
+        (60, 2, &[2, 5]),
+        (150, 3, &[3, 8]),
+    ] {
+        let found = beyond_bound(count, seed, parts, 50_000);
+        all += found.0;
+        one += found.1;
+        more.extend(found.2);
+    }
+    assert_eq!(more, Vec::<String>::new());
+    assert!(
+        2 * one <= all,
+        "{one} of {all} instances are above their bounds"
+    );
+}
+
+#[test]
+#[ignore = "takes minutes; run it with --ignored --release --nocapture"]
+fn a_thousand_generated_instances_are_at_most_one_region_above_the_bound() {
+    let (mut all, mut one, mut more) = (0, 0, Vec::new());
+    for count in [30, 60, 120, 300, 800] {
+        for seed in 0..7 {
+            let found = beyond_bound(count, seed, &[2, 3, 5, 8, 13], 500_000);
+            all += found.0;
+            one += found.1;
+            more.extend(found.2);
+        }
+    }
+    println!("{all} instances, {one} with one region more than the bound");
+    assert!(all >= 1000);
+    assert_eq!(more, Vec::<String>::new());
 }
 
 #[test]
