@@ -97,7 +97,7 @@ pub use orionrt_buddy as buddy;
 pub use orionrt_plan::files;
 pub use orionrt_plan::{
     buddy_simulation, devices, execution, fit, graph, iterations, lifetimes, multi_model as models,
-    plan, planner, pools, regions, schedule,
+    parts, plan, planner, pools, regions, schedule,
 };
 
 #[cfg(feature = "std")]

@@ -53,6 +53,7 @@
 //! | [`plan`] | offsets that passed the check, and their use over time |
 //! | [`fit`] | a graph in less memory than its peak: tensors spilled or recomputed |
 //! | `files` | lifetimes and plans as CSV and JSON, plans as source text in Rust and C |
+//! | [`parts`] | a graph planned with concatenations in place, and without where that needs less |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
 //! | [`regions`] | plans in several regions of limited size |
 //! | [`pools`] | tensors divided among several memories, the fastest for those used most |
@@ -92,6 +93,7 @@ pub mod plan;
 pub mod files;
 pub mod planner;
 pub mod fit;
+pub mod parts;
 pub mod devices;
 pub mod regions;
 pub mod pools;

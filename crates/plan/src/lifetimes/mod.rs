@@ -50,6 +50,7 @@ mod in_inputs;
 mod aliases;
 mod parts;
 mod of_graph;
+mod uncopied;
 mod concatenated;
 mod subset;
 
@@ -59,6 +60,7 @@ pub use {
     error::{GapMistake, LifetimeMistake, LifetimesError, ViewMistake},
     lifetime::{Lifetime, Within},
     piece::Piece,
+    uncopied::Uncopied,
     window_mistake::WindowMistake,
 };
 pub(crate) use {
