@@ -15,6 +15,8 @@
 //! | `element` | types of elements and their sizes in bits |
 //! | `tensor_type` | the element type and the shape of a tensor |
 //! | `work` | what an operator computes, for estimates of its time |
+//! | `runs` | parts of a tensor that are one run of bytes |
+//! | `joined` | operands of a concatenation that are parts of its result |
 //! | `options` | what the user decides: dimensions, values of inputs, alignment |
 //! | `error` | why a file cannot be planned |
 //! | `model` | the answer: a [`Graph`](orionrt_plan::Graph) and the facts about its file |
@@ -34,6 +36,8 @@
 mod element;
 mod tensor_type;
 mod work;
+mod runs;
+mod joined;
 mod options;
 mod error;
 mod model;

@@ -92,7 +92,7 @@ impl Node {
     }
 }
 
-/// A result that shares the bytes of an operand.
+/// A result that shares bytes with an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Alias {
     pub(crate) result: ValueId,
@@ -100,13 +100,16 @@ pub(crate) struct Alias {
     pub(crate) kind: AliasKind,
 }
 
-/// How a result shares the bytes of an operand.
+/// How a result shares bytes with an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AliasKind {
     /// It is part of the operand, from this byte on.
     View(u64),
     /// It may be written over the operand, which has as many bytes.
     InPlace,
+    /// The operand is part of it, from this byte on: the result of a concatenation has the bytes of
+    /// its operands as they are.
+    Part(u64),
 }
 
 /// The bodies of a node and how they run.

@@ -12,7 +12,7 @@ use crate::error::ModelError;
 use crate::model::Body;
 use crate::names::Names;
 use crate::options::Options;
-use crate::program::{Alias, AliasKind, Node, Program, ValueId, ValueKind};
+use crate::program::{AliasKind, Node, Program, ValueId, ValueKind};
 use crate::work::OperatorWork;
 
 /// The most aliases of one operator that are declared: a bound on the time that they take.
@@ -100,6 +100,7 @@ impl<'p> Operators<'p> {
             op = match kind {
                 AliasKind::View(offset) => op.view(result, of, offset),
                 AliasKind::InPlace => op.in_place(result, of),
+                AliasKind::Part(offset) => op.part(of, result, offset),
             };
         }
         Ok(())
@@ -130,13 +131,16 @@ impl<'p> Operators<'p> {
         }
         let mut views = Vec::new();
         let mut found: Vec<(TensorId, TensorId, AliasKind)> = Vec::new();
-        for &Alias { result, of, kind } in &node.aliases {
-            let (Some(result), Some(of)) = (self.tensors.find(result), self.tensors.find(of))
-            else {
+        for alias in &node.aliases {
+            let [result, of] = [alias.result, alias.of].map(|value| self.tensors.find(value));
+            let (Some(result), Some(of)) = (result, of) else {
                 continue;
             };
+            let kind = alias.kind;
             let is_known = reads.contains(&of) && writes.contains(&result);
-            if is_known && !views.contains(&result) && self.may_share(result, of, kind) {
+            let is_whole = !matches!(kind, AliasKind::Part(_)) || self.fills(alias.of, of);
+            let may_share = is_known && is_whole && self.may_share(result, of, kind);
+            if may_share && !views.contains(&result) {
                 if let AliasKind::View(offset) = kind {
                     let start = self.tensors.tensor(of).start + offset;
                     self.tensors.tensor_mut(result).start = start;
@@ -148,6 +152,16 @@ impl<'p> Operators<'p> {
             }
         }
         found
+    }
+
+    /// Whether a value has all bytes of the tensor that it lies in: the value of a branch may lie
+    /// in a larger one.
+    fn fills(&self, value: ValueId, tensor: TensorId) -> bool {
+        let bytes = match &self.tensors.value(value).kind {
+            ValueKind::Tensor(of) => of.bytes(),
+            _ => None,
+        };
+        bytes == Some(self.tensors.tensor(tensor).size.bytes)
     }
 
     fn may_share(&self, result: TensorId, of: TensorId, kind: AliasKind) -> bool {
@@ -165,6 +179,11 @@ impl<'p> Operators<'p> {
                 let start = of.start.checked_add(offset);
                 end.is_some_and(|end| end <= of.size.bytes)
                     && start.is_some_and(|start| start.is_multiple_of(result.size.alignment))
+            }
+            // The plan looks at the alignment: parts that are not aligned are copied.
+            AliasKind::Part(offset) => {
+                let end = offset.checked_add(of.size.bytes);
+                end.is_some_and(|end| end <= result.size.bytes)
             }
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct Facts {
     pub(crate) is_repeatable: bool,
 }
 
-/// How results share bytes with operands of their size.
+/// How results share bytes with operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
     /// Not at all.
@@ -34,6 +34,8 @@ pub(crate) enum Sharing {
     AnyOperand,
     /// The result may be written over the first operand.
     FirstOperand,
+    /// The operands follow each other in the result, along the axis of the options.
+    Parts,
 }
 
 /// How the shape of the result follows from those of the operands.
@@ -80,6 +82,7 @@ fn sharing(name: &str) -> Sharing {
         "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" | "BITCAST" => Sharing::View,
         // The slope is an operand, but of another shape.
         "DYNAMIC_UPDATE_SLICE" | "PRELU" => Sharing::FirstOperand,
+        "CONCATENATION" => Sharing::Parts,
         _ if is_element_wise(name) => Sharing::AnyOperand,
         _ => Sharing::Nothing,
     }

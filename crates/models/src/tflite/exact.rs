@@ -89,7 +89,7 @@ pub(crate) fn shape(exact: Exact, given: &Given<'_>) -> Result<Option<Vec<u64>>,
 }
 
 /// An axis counted from the front; negative ones count from the end.
-fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+pub(super) fn axis_of(axis: i64, rank: usize) -> Option<usize> {
     let rank = i64::try_from(rank).ok()?;
     let axis = if axis < 0 { axis + rank } else { axis };
     usize::try_from(axis).ok().filter(|_| axis < rank)

@@ -9,11 +9,13 @@ use super::budget::{ENTRY, OPERAND};
 use super::builtin::{Sharing, facts_of, name_of};
 use super::call::Call;
 use super::control::Bodies;
-use super::exact::Given;
+use super::exact::{Given, axis_of};
 use super::reader::{Reader, Scope, kind_of};
 use super::shape::Shape;
 use super::shapes::{Named, Stated};
+use crate::element::ElementType;
 use crate::error::ModelError;
+use crate::joined::parts_along;
 use crate::program::{Alias, AliasKind, Node, ValueId, ValueKind};
 use crate::tensor_type::TensorType;
 
@@ -34,7 +36,10 @@ impl<'f> Reader<'f, '_> {
         reads.extend_from_slice(&self.touched[touched..]);
         let mut seen = HashSet::new();
         reads.retain(|&value| seen.insert(value));
-        let mut aliases = self.aliases(&call, &writes);
+        let mut aliases = match call.facts.sharing {
+            Sharing::Parts => self.parts(&call, &writes)?,
+            _ => self.aliases(&call, &writes),
+        };
         if let Some(bodies) = &bodies {
             aliases.extend(self.unchanged(bodies, &writes));
         }
@@ -208,7 +213,7 @@ impl<'f> Reader<'f, '_> {
             return Vec::new();
         };
         let candidates = match call.facts.sharing {
-            Sharing::Nothing => 0,
+            Sharing::Nothing | Sharing::Parts => 0,
             Sharing::View | Sharing::FirstOperand => 1,
             Sharing::AnyOperand => call.operands.len(),
         };
@@ -223,6 +228,37 @@ impl<'f> Reader<'f, '_> {
         let operands =
             operands.filter(|&of| seen.insert(of) && self.can_share(result, of, is_view));
         operands.map(|of| Alias { result, of, kind }).collect()
+    }
+
+    /// The operands of a concatenation that are parts of its result. Unsigned bytes may be scaled
+    /// anew, and a fused activation changes values: then there are none.
+    fn parts(&self, call: &Call<'f>, writes: &[Option<ValueId>]) -> Result<Vec<Alias>, ModelError> {
+        let Some(options) = call.operator.table.table(4, "options")? else {
+            return Ok(Vec::new());
+        };
+        let (axis, activation) = (options.u32(0)?.cast_signed(), options.u8(1)?);
+        let tensor = |value: Option<ValueId>| match self.kind(value?) {
+            ValueKind::Tensor(tensor) => Some(tensor),
+            _ => None,
+        };
+        let [Some(result)] = *writes else {
+            return Ok(Vec::new());
+        };
+        let whole = tensor(Some(result)).filter(|whole| whole.element != ElementType::Uint8);
+        let (Some(whole), 0) = (whole, activation) else {
+            return Ok(Vec::new());
+        };
+        let Some(along) = axis_of(i64::from(axis), whole.dims.len()) else {
+            return Ok(Vec::new());
+        };
+        let operands: Vec<_> = call.operands.iter().map(|&value| tensor(value)).collect();
+        let parts = parts_along(along, &operands, whole).into_iter();
+        let parts = parts.filter_map(|(at, start)| {
+            let of = call.operands[at].filter(|of| !self.is_variable.contains(of))?;
+            let kind = AliasKind::Part(start);
+            Some(Alias { result, of, kind })
+        });
+        Ok(parts.collect())
     }
 
     /// The results of a loop that are operands unchanged.

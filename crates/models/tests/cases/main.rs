@@ -9,6 +9,7 @@
 //! bodies    branches, loops and functions
 //! dims      dimensions that are missing, given or assumed
 //! work      what operators compute
+//! joined    operands that lie within concatenations, executed with true values
 //! ```
 
 // A file uses only files above it in this list.
@@ -19,3 +20,4 @@ mod types;
 mod bodies;
 mod dims;
 mod work;
+mod joined;

@@ -306,3 +306,71 @@ fn other_entry_points_are_listed() {
     assert_eq!(model.left_out[0].name, "decode");
     assert_eq!(model.left_out[0].reason, LeftOutReason::EntryPoint);
 }
+
+/// `x [1, 16]` to `a` and `b`, which `joined` has one after the other, then `y`.
+fn joined(shape: &[i32], axis: i32, activation: i8) -> Graph {
+    let mut whole = shape.to_vec();
+    let along = usize::try_from(axis).unwrap_or(shape.len() - 1);
+    whole[along] *= 2;
+    let names = ["x", "a", "b"].map(|name| floats(name, shape));
+    let wholes = ["joined", "y"].map(|name| floats(name, &whole));
+    Graph {
+        name: "main".into(),
+        tensors: [&names[..], &wholes].concat(),
+        inputs: vec![0],
+        outputs: vec![4],
+        operators: vec![
+            op(TRANSPOSE, &[0], &[1]),
+            op(TRANSPOSE, &[0], &[2]),
+            op(CONCATENATION, &[1, 2], &[3]).along(axis, activation),
+            op(LOGISTIC, &[3], &[4]),
+        ],
+    }
+}
+
+/// The operands that are parts of a result, and where they begin.
+fn parts(graph: &Graph) -> Vec<(String, u64)> {
+    let model = read(std::slice::from_ref(graph));
+    let name = |id| model.graph.tensor(id).unwrap().name().to_string();
+    let parts = model.graph.ops().iter().flat_map(|op| op.parts());
+    parts
+        .map(|part| (name(part.operand), part.offset))
+        .collect()
+}
+
+#[test]
+fn operands_of_a_concatenation_are_parts_where_their_bytes_stay_what_they_are() {
+    let both = [("a".into(), 0), ("b".into(), 64)];
+    assert_eq!(parts(&joined(&[1, 16], 1, 0)), both);
+    assert_eq!(parts(&joined(&[1, 16], -1, 0)), both);
+    assert_eq!(parts(&joined(&[4, 4], 0, 0)), both);
+    // Rows in turns, and a fused activation.
+    assert_eq!(parts(&joined(&[4, 4], 1, 0)), []);
+    assert_eq!(parts(&joined(&[1, 16], 1, 1)), []);
+    // Unsigned bytes may have other scales than the result; signed ones have its scale.
+    for (element, count) in [(UINT8, 0), (INT8, 2)] {
+        let mut bytes = joined(&[1, 16], 1, 0);
+        let tensors = bytes.tensors.into_iter();
+        bytes.tensors = tensors.map(|tensor| tensor.element(element)).collect();
+        assert_eq!(parts(&bytes).len(), count, "type {element}");
+    }
+    // Without options, the axis is not known.
+    let mut plain = joined(&[1, 16], 1, 0);
+    plain.operators[2] = op(CONCATENATION, &[1, 2], &[3]);
+    assert_eq!(parts(&plain), []);
+    let mut weight = joined(&[1, 16], 1, 0);
+    weight.tensors[1] = floats("a", &[1, 16]).data(64);
+    weight.operators.remove(0);
+    assert_eq!(parts(&weight), [("b".into(), 64)]);
+}
+
+#[test]
+fn concatenated_operands_lie_in_the_result() {
+    let model = read(&[joined(&[1, 16], 1, 0)]);
+    let kept = Planner::new().plan_parts(&model.graph).unwrap();
+    assert_eq!((kept.uncopied.operands, kept.uncopied.bytes), (2, 128));
+    assert_eq!(
+        (model.graph.lifetimes().load(), kept.plan.peak()),
+        (256, 192)
+    );
+}

@@ -36,6 +36,7 @@ pub const FLOAT32: u8 = 0;
 pub const INT32: u8 = 2;
 pub const STRING: u8 = 5;
 pub const BOOL: u8 = 6;
+pub const UINT8: u8 = 3;
 pub const INT8: u8 = 9;
 pub const RESOURCE: u8 = 13;
 pub const INT4: u8 = 17;
@@ -91,6 +92,8 @@ pub enum Options {
     Bodies(Vec<i32>),
     /// The name of a resource variable.
     Variable(String),
+    /// The axis of a concatenation, and its fused activation.
+    Along(i32, i8),
 }
 
 /// An operator.
@@ -117,6 +120,11 @@ pub fn op(builtin: u32, inputs: &[i32], outputs: &[i32]) -> Operator {
 impl Operator {
     pub fn bodies(mut self, subgraphs: &[i32]) -> Self {
         self.options = Options::Bodies(subgraphs.into());
+        self
+    }
+
+    pub fn along(mut self, axis: i32, activation: i8) -> Self {
+        self.options = Options::Along(axis, activation);
         self
     }
 
@@ -292,6 +300,12 @@ impl<'b> Writer<'b> {
                 let table = self.builder.start_table();
                 self.builder.push_slot_always(slot(1), strings?);
                 (111, table)
+            }
+            Options::Along(axis, activation) => {
+                let table = self.builder.start_table();
+                self.builder.push_slot_always(slot(0), *axis);
+                self.builder.push_slot_always(slot(1), *activation);
+                (10, table)
             }
         };
         Some((number, self.builder.end_table(table).as_union_value()))

@@ -82,15 +82,16 @@ impl Maker<'_> {
     fn nodes(&mut self, scope: &mut Vec<Known>, depth: usize, most: usize) -> Vec<Node> {
         let mut nodes = Vec::new();
         for _ in 0..1 + self.decisions.below(most) {
-            let kinds = if depth == DEPTH { 6 } else { 8 };
+            let kinds = if depth == DEPTH { 7 } else { 9 };
             let node = match self.decisions.below(kinds) {
                 5 => {
                     let constant = self.constant();
                     scope.push(constant);
                     self.simple(scope, 0)
                 }
-                6 => self.branches(scope, depth),
-                7 => self.looped(scope, depth),
+                6 => self.joined(scope),
+                7 => self.branches(scope, depth),
+                8 => self.looped(scope, depth),
                 kind => self.simple(scope, kind),
             };
             nodes.push(node);
@@ -130,6 +131,29 @@ impl Maker<'_> {
         };
         scope.push(result);
         node
+    }
+
+    /// A concatenation of some values, with a few bytes more behind them. One value may be there
+    /// twice.
+    fn joined(&mut self, scope: &mut Vec<Known>) -> Node {
+        let name = self.name("Join");
+        let operands: Vec<Known> = (0..2 + self.decisions.below(2))
+            .map(|_| self.pick(scope))
+            .collect();
+        let bytes = operands.iter().map(|known| known.bytes).sum::<u64>();
+        let more = self.decisions.below(2) as u64;
+        let y = self.tensor(bytes + more);
+        let values: Vec<ValueId> = operands.iter().map(|known| known.value).collect();
+        let mut made = node(&name, &once(values), &[y.value]);
+        let mut start = 0;
+        for known in operands {
+            if known.is_whole {
+                made = made.alias(y.value, known.value, AliasKind::Part(start));
+            }
+            start += known.bytes;
+        }
+        scope.push(y);
+        made
     }
 
     fn branches(&mut self, scope: &mut Vec<Known>, depth: usize) -> Node {
@@ -302,6 +326,16 @@ proptest! {
     fn operands_are_intact_on_every_path(numbers in prop::collection::vec(any::<u8>(), 0..120)) {
         let draft = program(&numbers, 5, 0);
         if let Err(problem) = check_all_paths(&draft, 300) {
+            let listing = super::draft::listing(&draft.model());
+            return Err(TestCaseError::fail(format!("{problem}\n{listing:#?}")));
+        }
+    }
+
+    /// Without branches and loops, operands lie within concatenations, also within several.
+    #[test]
+    fn operands_within_results_are_intact(numbers in prop::collection::vec(any::<u8>(), 0..120)) {
+        let draft = program(&numbers, 12, DEPTH);
+        if let Err(problem) = check_all_paths(&draft, 1) {
             let listing = super::draft::listing(&draft.model());
             return Err(TestCaseError::fail(format!("{problem}\n{listing:#?}")));
         }

@@ -244,7 +244,13 @@ impl Simulation<'_> {
                 }
                 _ => None,
             });
-            let bytes = view.unwrap_or_else(|| self.fresh(value, &operands));
+            let mut bytes = view.unwrap_or_else(|| self.fresh(value, &operands));
+            for alias in node.aliases.iter().filter(|alias| alias.result == value) {
+                if let AliasKind::Part(offset) = alias.kind {
+                    let part = &self.known[&alias.of];
+                    bytes[offset as usize..][..part.len()].copy_from_slice(part);
+                }
+            }
             self.write(value, bytes);
         }
         Ok(())

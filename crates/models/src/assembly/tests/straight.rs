@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::draft::{Draft, listing, node, size};
+use super::draft::{Draft, branches, listing, node, size};
 use crate::element::ElementType;
 use crate::error::ModelError;
 use crate::model::{LeftOut, LeftOutReason};
@@ -222,6 +222,61 @@ fn aliases_are_declared_where_they_fit_the_tensors() {
     assert_eq!(shared(8)[..2], [at(8), none()]);
     assert_eq!(shared(16)[..2], [none(), none()]);
     assert_eq!(shared(16)[2..], last());
+}
+
+#[test]
+fn parts_are_declared_where_they_fit_the_tensors() {
+    let mut draft = Draft::default();
+    let x = draft.input("x", 8);
+    let [a, b, y, z] =
+        [("a", 8), ("b", 8), ("y", 24), ("z", 16)].map(|(name, bytes)| draft.tensor(name, bytes));
+    let w = draft.constant("w", 8);
+    draft.add(node("A", &[x], &[a])).add(node("B", &[x], &[b]));
+    let part = AliasKind::Part;
+    // Twice, an input, a constant, beyond the result, and no operand.
+    draft.add(
+        node("Y", &[a, x, w], &[y])
+            .alias(y, a, part(0))
+            .alias(y, a, part(8))
+            .alias(y, x, part(16))
+            .alias(y, w, part(16))
+            .alias(y, x, part(17))
+            .alias(y, b, part(16)),
+    );
+    draft.add(node("Z", &[b], &[z]).alias(z, b, part(u64::MAX)));
+    draft.output(y).output(z);
+    // A part that is not aligned is a fact, too: it is the plan that leaves it out.
+    for alignment in [1, 64] {
+        let model = draft.assembled_at(alignment).unwrap();
+        let name = |id| model.graph.tensor(id).unwrap().name();
+        let ops = model.graph.ops().iter().flat_map(|op| op.parts());
+        let parts: Vec<_> = ops.map(|part| (name(part.operand), part.offset)).collect();
+        assert_eq!(parts, [("a", 0), ("a", 8), ("x", 16)], "{alignment}");
+    }
+}
+
+#[test]
+fn a_value_in_a_larger_tensor_is_no_part() {
+    let part = |bytes: u64| {
+        let mut draft = Draft::default();
+        let x = draft.input("x", 8);
+        let [y, end] = [("y", 8), ("end", 8)].map(|(name, bytes)| draft.tensor(name, bytes));
+        let [v, u] = [("v", bytes), ("u", bytes + 8)].map(|(n, bytes)| draft.tensor(n, bytes));
+        let inside = vec![
+            node("V", &[x], &[v]),
+            node("U", &[v, x], &[u])
+                .alias(u, v, AliasKind::Part(0))
+                .alias(u, x, AliasKind::Part(bytes)),
+        ];
+        // One branch alone: its value lies in the tensor of the result.
+        let control = branches(vec![("then_branch", inside, vec![v])]);
+        draft.add(node("If", &[x], &[y]).with(control));
+        draft.add(node("End", &[y], &[end])).output(end);
+        let graph = draft.model().graph;
+        let op = graph.ops().iter().find(|op| op.name() == "U");
+        op.map(|op| op.parts().len())
+    };
+    assert_eq!([part(8), part(4)], [Some(2), Some(1)]);
 }
 
 #[test]

@@ -98,7 +98,12 @@ pub(super) fn check_all_paths(draft: &Draft, most_paths: usize) -> Result<u64, S
     let graph = &model.graph;
     let mut traces = Vec::new();
     let mut peak = 0;
-    for aliasing in [Aliasing::InPlace, Aliasing::Views, Aliasing::Off] {
+    for aliasing in [
+        Aliasing::Parts,
+        Aliasing::InPlace,
+        Aliasing::Views,
+        Aliasing::Off,
+    ] {
         let lifetimes = graph.lifetimes_with(aliasing);
         // Of few tensors, all orders are tried.
         let nodes = if lifetimes.len() <= FEW {

@@ -1,14 +1,16 @@
 //! The aliases of a node: its rule, applied to the types of its operands and results.
 //!
-//! Stands on `rules` and `runs`. Invariant: see the page of the folder.
+//! Stands on `rules`, on runs of bytes and on joined operands. Invariant: see the page of the
+//! folder.
 
 use std::ops::Range;
 
 use super::super::syntax::NodeDef;
 use super::rules::{Rule, rule};
-use super::runs::{axis, clamped, elements, length, start_of_run};
 use crate::element::ElementType;
+use crate::joined::parts_along;
 use crate::program::AliasKind;
+use crate::runs::{axis, clamped, elements, length, start_of_run};
 use crate::tensor_type::TensorType;
 
 /// The types of a node's operands and results, by their position in the file: `None` for one that
@@ -24,7 +26,8 @@ pub(crate) struct NodeTypes<'n> {
 }
 
 /// The results of a node that may share bytes: the position of the result, that of the operand, and
-/// how. Operands come in the order of preference. Nodes with bodies have none.
+/// how. Operands that a result may be written over come in the order of preference. Nodes with
+/// bodies have none.
 pub(crate) fn aliases(node: &NodeDef<'_>, types: &NodeTypes<'_>) -> Vec<(usize, usize, AliasKind)> {
     let view = |start: Option<u64>| match start {
         Some(start) => vec![(0, 0, AliasKind::View(start))],
@@ -52,6 +55,7 @@ pub(crate) fn aliases(node: &NodeDef<'_>, types: &NodeTypes<'_>) -> Vec<(usize, 
         Rule::Slice => view(types.sliced_by_operands(node)),
         Rule::Split { axis, sizes } => types.split(axis, sizes).unwrap_or_default(),
         Rule::Gather { axis } => view(types.gathered(axis)),
+        Rule::Concat { axis } => types.joined(axis).unwrap_or_default(),
         Rule::ElementOfFirst => first(),
         Rule::Elements { positions } => types.over(node, &positions),
         Rule::Other => Vec::new(),
@@ -213,6 +217,18 @@ impl NodeTypes<'_> {
         let mut lengths = ranges.iter().map(length);
         let count = lengths.try_fold(1u64, |product, length| product.checked_mul(length))?;
         (elements(result)? == count).then(|| start_of_run(operand, &ranges))?
+    }
+
+    /// The operands that are each one run of bytes of the first result, which has them one after
+    /// the other along an axis.
+    fn joined(&self, along: i64) -> Option<Vec<(usize, usize, AliasKind)>> {
+        let result = self.result(0)?;
+        let parts = parts_along(axis(result, along)?, self.operands, result).into_iter();
+        Some(
+            parts
+                .map(|(at, start)| (0, at, AliasKind::Part(start)))
+                .collect(),
+        )
     }
 
     /// The first result over the first operand.

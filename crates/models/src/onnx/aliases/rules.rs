@@ -2,10 +2,13 @@
 //! bytes of its own.
 //!
 //! Stands on `syntax`. Invariant: a node that is not known for certain is [`Rule::Other`], and so
-//! is every node with a body. An operator whose result is a view, or may be written over an
-//! operand, gets its line in [`standard`] or [`contributed`].
+//! is every node with a body. An operator whose result is a view, may be written over an
+//! operand, or has operands as its parts, gets its line in [`standard`] or [`contributed`].
 
 use super::super::syntax::{AttributeValue, NodeDef};
+
+/// Up to this version, `Concat` joins along axis 1 if none is given; later, an axis is required.
+const CONCAT_ALONG_1: i64 = 3;
 
 /// From this version on, operators that behave differently in training do so only if an operand or
 /// an attribute says so.
@@ -41,6 +44,8 @@ pub(super) enum Rule {
     Split { axis: i64, sizes: Option<Vec<i64>> },
     /// The elements of an axis that operand 1 lists.
     Gather { axis: i64 },
+    /// The operands one after the other along an axis.
+    Concat { axis: i64 },
     /// The result has the shape of the operand in position 0, and an element of it needs only the
     /// operand's element in the same place.
     ElementOfFirst,
@@ -77,6 +82,11 @@ fn standard(node: &NodeDef<'_>, opset: i64) -> Rule {
         },
         "Gather" => Rule::Gather {
             axis: integer(node, "axis").unwrap_or(0),
+        },
+        "Concat" => match integer(node, "axis") {
+            Some(axis) => Rule::Concat { axis },
+            None if opset <= CONCAT_ALONG_1 => Rule::Concat { axis: 1 },
+            None => Rule::Other,
         },
         "Relu" | "LeakyRelu" | "PRelu" | "ThresholdedRelu" | "Elu" | "Selu" | "Celu"
         | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Swish" | "Mish" | "Gelu" | "Softplus"

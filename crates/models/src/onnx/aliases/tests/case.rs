@@ -135,6 +135,19 @@ impl Case {
         views.collect()
     }
 
+    /// The operands that are parts of the first result, and where they begin.
+    #[track_caller]
+    pub(super) fn parts(&self) -> Vec<(usize, u64)> {
+        let parts = self.aliases().into_iter().map(|(result, of, kind)| {
+            let AliasKind::Part(offset) = kind else {
+                panic!("{}: not a part", self.node.operator)
+            };
+            assert_eq!(result, 0);
+            (of, offset)
+        });
+        parts.collect()
+    }
+
     /// The operands that the first result may be written over.
     #[track_caller]
     pub(super) fn in_place(&self) -> Vec<usize> {

@@ -5,6 +5,7 @@
 //! kernels    what operators that move elements compute, element by element
 //! views      which results are parts of operands, by execution
 //! in_place   which results may be written over operands, by execution
+//! parts      which operands are parts of results, by execution
 //! ```
 
 // A file uses only files above it in this list.
@@ -12,3 +13,4 @@ mod case;
 mod kernels;
 mod views;
 mod in_place;
+mod parts;

@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::tensor_type::TensorType;
 
 /// The elements of a tensor; `None` beyond what a `u64` holds.
-pub(super) fn elements(tensor: &TensorType) -> Option<u64> {
+pub(crate) fn elements(tensor: &TensorType) -> Option<u64> {
     if tensor.dims.contains(&0) {
         return Some(0);
     }
@@ -24,7 +24,7 @@ pub(super) fn elements(tensor: &TensorType) -> Option<u64> {
 }
 
 /// An axis of a tensor; negative ones count from the end.
-pub(super) fn axis(tensor: &TensorType, axis: i64) -> Option<usize> {
+pub(crate) fn axis(tensor: &TensorType, axis: i64) -> Option<usize> {
     let rank = tensor.dims.len();
     let counted = if axis < 0 {
         axis.checked_add(i64::try_from(rank).ok()?)?
@@ -35,7 +35,7 @@ pub(super) fn axis(tensor: &TensorType, axis: i64) -> Option<usize> {
 }
 
 /// A bound of a slice: negative bounds count from the end, and all are clamped to the dimension.
-pub(super) fn clamped(bound: i64, dim: u64) -> u64 {
+pub(crate) fn clamped(bound: i64, dim: u64) -> u64 {
     let counted = if bound < 0 {
         bound.saturating_add_unsigned(dim)
     } else {
@@ -45,7 +45,7 @@ pub(super) fn clamped(bound: i64, dim: u64) -> u64 {
 }
 
 /// The length of a range, which is empty if it ends before it begins.
-pub(super) fn length(range: &Range<u64>) -> u64 {
+pub(crate) fn length(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)
 }
 
@@ -54,7 +54,7 @@ pub(super) fn length(range: &Range<u64>) -> u64 {
 ///
 /// Where dimensions are upper bounds, only a run from the start of the tensor is certain to stay
 /// where it is.
-pub(super) fn start_of_run(whole: &TensorType, ranges: &[Range<u64>]) -> Option<u64> {
+pub(crate) fn start_of_run(whole: &TensorType, ranges: &[Range<u64>]) -> Option<u64> {
     let is_cut = |(range, &dim): (&Range<u64>, &u64)| length(range) != dim;
     let last_cut = ranges.iter().zip(&whole.dims).rposition(is_cut);
     let before = &ranges[..last_cut.unwrap_or(0)];
