@@ -2,9 +2,10 @@
 //!
 //! Stands on [`executor`](super::executor) and its two sources. In planned slots, views and results
 //! in place share bytes; on the heap, every tensor has its own, as in a program that knows no
-//! lifetimes: there a view is a copy. Invariant: both sources are measured in the same way: on one
-//! fresh thread, after the kernels have warmed up with a third source, in turns, with plain pages;
-//! and their results are compared bit by bit in every run.
+//! lifetimes: there a view is a copy. A network with concatenations also runs once, unmeasured, in
+//! a region where operands lie within the results. Invariant: both sources are measured in the same
+//! way: on one fresh thread, after the kernels have warmed up with a third source, in turns, with
+//! plain pages; and their results are compared bit by bit in every run.
 //!
 //! - *Fresh thread*: the C library gives it a heap of its own, without the pages that building the
 //!   networks left behind. A thread that ends leaves its heap to the next thread, so no thread ends
@@ -23,10 +24,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{Aliasing, Arena, Lifetimes, Plan, Planner, TensorPool};
+use orionrt::{Aliasing, Arena, Lifetimes, Plan, Planner, TensorPool, parts::PartsPlan};
 
 use super::{
-    executor::{Executor, HeapSource, TensorSource},
+    executor::{Executor, HeapSource, RegionExecutor, TensorSource},
     metered::Metered,
     models::sample_input,
     network::Network,
@@ -51,6 +52,9 @@ pub struct Measured {
     pub plan: Plan,
     /// The plan in which every tensor has its own bytes, for comparison: nothing runs in it.
     pub plan_off: Plan,
+    /// The plan with parts of results, too, if the network has concatenations. The network ran in
+    /// it once, with the same results.
+    pub parts: Option<PartsPlan>,
     /// The time it took to make `plan`.
     pub planning_time: Duration,
     /// The most bytes that tensors on the heap had requested at once.
@@ -141,6 +145,7 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
     // The executor drops a tensor when its lifetime ends, so the heap's peak is exactly the load.
     debug_assert_eq!(off.load(), meter.peak_bytes() as u64);
     debug_assert_eq!(meter.live_bytes(), 0);
+    let parts = with_parts(network, &planner, &input, &heap.output)?;
     let (planned, heap) = (
         planned.runs(arena.stats().allocations - reserved),
         heap.runs(meter.allocations() as u64),
@@ -154,7 +159,36 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
         heap,
         plan,
         plan_off,
+        parts,
     })
+}
+
+/// The plan with parts of results, if there are concatenations, after a run in it that gave the
+/// expected bits.
+fn with_parts(
+    network: &Network,
+    planner: &Planner,
+    input: &[f32],
+    expected: &[f32],
+) -> Result<Option<PartsPlan>, Failure> {
+    let mut ops = network.graph().ops().iter();
+    if ops.all(|op| op.parts().is_empty()) {
+        return Ok(None);
+    }
+    let parts = planner.plan_parts(network.graph());
+    let parts = parts.map_err(Failure::demo)?;
+    let mut region = vec![0.0; parts.plan.peak() as usize / size_of::<f32>()];
+    let mut executor =
+        RegionExecutor::new(network, &parts.plan, &mut region).map_err(Failure::demo)?;
+    let mut output = vec![f32::NAN; expected.len()];
+    executor.run(input, &mut output).map_err(Failure::demo)?;
+    if !same_bits(&output, expected) {
+        let network = network.name();
+        return Err(Failure::demo(format!(
+            "the {network} gave different bits with operands within concatenations"
+        )));
+    }
+    Ok(Some(parts))
 }
 
 /// An arena with room for the plan, none of its pages in memory yet.

@@ -2,8 +2,8 @@
 //!
 //! Stands on [`kernels`](super::kernels). A [`NetworkBuilder`] derives every tensor's length from
 //! the kernel that writes it, and declares the same tensors and operators to an
-//! [`orionrt::GraphBuilder`], with the results that are views and the operands that a result may
-//! overwrite.
+//! [`orionrt::GraphBuilder`], with the results that are views, the operands that a result may
+//! overwrite, and those that are parts of a result.
 //!
 //! Invariant: node *i* is operator *i* of the graph, reads and writes the same tensors under the
 //! same ids, and fits their lengths. Weights belong to the nodes and are not tensors of the graph:
@@ -179,6 +179,11 @@ impl NetworkBuilder {
         for &operand in kernel.overwrites() {
             op = op.in_place(*writes, reads[operand]);
         }
+        let mut start = 0;
+        for &read in reads.iter().filter(|_| kernel.is_concatenation()) {
+            op = op.part(read, *writes, (start * size_of::<f32>()) as u64);
+            start += self.lengths[read.index()];
+        }
         self.nodes.push(node);
     }
 
@@ -245,8 +250,7 @@ mod tests {
         );
         let pooled = net.node("pooled", Kernel::MaxPool(image), &[input]);
         let upsampled = net.node("upsampled", Kernel::Upsample(image.halved()), &[pooled]);
-        let channels = [2, 2];
-        let joined = net.node("joined", Kernel::Concat { channels }, &[input, upsampled]);
+        let joined = net.node("joined", Kernel::Concat, &[input, upsampled]);
         let stack = Kernel::StackedLinear {
             count: 3,
             weight: vec![0.0; 3 * 4 * 7],
@@ -294,6 +298,20 @@ mod tests {
         let lifetimes = graph.lifetimes();
         assert_eq!(lifetimes.rows()[twice.index()].within, None);
         assert_ne!(lifetimes.rows()[sum.index()].within, None);
+    }
+
+    #[test]
+    fn the_operands_of_a_concatenation_are_declared_to_be_parts_of_its_result() {
+        let mut net = NetworkBuilder::new("joined", 8);
+        let input = net.input();
+        let (start, length) = (4, 3);
+        let view = net.node("view", Kernel::View { start, length }, &[input]);
+        let relu = net.node("relu", Kernel::Relu, &[view]);
+        let joined = net.node("joined", Kernel::Concat, &[relu, input]);
+        let graph = net.build(joined).unwrap().graph;
+        let part = orionrt::graph::Part::new;
+        let parts: Vec<_> = graph.ops().iter().flat_map(|op| op.parts()).collect();
+        assert_eq!(parts, [&part(relu, joined, 0), &part(input, joined, 12)]);
     }
 
     #[test]

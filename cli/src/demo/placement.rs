@@ -80,7 +80,8 @@ impl Placement {
     }
 }
 
-fn check_sizes(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
+/// Refuses lifetimes of another network.
+pub fn check_sizes(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
     let tensors = network.graph().tensors();
     let expected = tensors.len();
     if lifetimes.len() != expected {
@@ -105,7 +106,7 @@ fn check_sizes(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError>
 
 /// Refuses lifetimes under which a step would touch a tensor that is not alive. (The library makes
 /// a root live as long as what lies within it.)
-fn check_alive(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
+pub fn check_alive(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
     let alive = |step: usize, id: TensorId| {
         let row = lifetimes.rows()[id.index()];
         match (row.lower..row.upper).contains(&(step as i64)) {
@@ -199,6 +200,20 @@ fn check_contents(
         true => Ok(()),
         false => Err(overwritten(network, last, output)),
     }
+}
+
+/// Refuses a slice that has not the length of a tensor.
+pub fn check_length(network: &Network, id: TensorId, given: usize) -> Result<(), RunError> {
+    let expected = network.length(id);
+    if given == expected {
+        return Ok(());
+    }
+    let tensor = network.tensor_name(id).into();
+    Err(RunError::WrongLength {
+        tensor,
+        expected,
+        given,
+    })
 }
 
 /// The error that the operator at `step` needs a tensor outside of its lifetime.

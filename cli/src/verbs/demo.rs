@@ -7,6 +7,7 @@
 
 use std::fmt::Write;
 
+use orionrt::lifetimes::Uncopied;
 use serde::Serialize;
 
 use super::demo_capacity;
@@ -87,13 +88,16 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &Measured) -> std::
         duration(network.planning_time)
     )?;
     let sum = plan_off.lifetimes().total_bytes();
+    let parts = network.parts.as_ref().map(|parts| parts.plan.peak());
     for (label, bytes) in [
-        ("sum of sizes", sum),
-        ("heap", network.heap_peak_bytes),
-        ("planned, own bytes each", plan_off.peak()),
-        ("planned, views and in place", plan.peak()),
-        ("lower bound", plan.lower_bound()),
+        ("sum of sizes", Some(sum)),
+        ("heap", Some(network.heap_peak_bytes)),
+        ("planned, own bytes each", Some(plan_off.peak())),
+        ("planned, views and in place", Some(plan.peak())),
+        ("planned, parts as well", parts),
+        ("lower bound", Some(plan.lower_bound())),
     ] {
+        let Some(bytes) = bytes else { continue };
         writeln!(
             text,
             "  {label:<29}{:<width$}  {:>8}",
@@ -125,6 +129,20 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &Measured) -> std::
         thousands(heap.requests),
     )?;
     row("time per inference", time(planned), time(heap))?;
+    if let Some(parts) = &network.parts {
+        let Uncopied {
+            declared,
+            operands,
+            bytes,
+            ..
+        } = parts.uncopied;
+        writeln!(
+            text,
+            "  parts: {operands} of {declared} operands of concatenations are written where the \
+             result has them:\n         {} less to copy, and the same bits",
+            short_bytes(bytes)
+        )?;
+    }
     writeln!(
         text,
         "  outputs: bit-identical in {} runs of each (medians of {})",
@@ -152,11 +170,23 @@ struct NetworkJson {
     /// With its own bytes for every tensor.
     planned_off_bytes: u64,
     lower_bound_off: u64,
+    /// With parts of results as well, where there are concatenations.
+    #[serde(flatten)]
+    parts: Option<PartsJson>,
     optimal: bool,
     planning_ms: f64,
     planned: RunsJson,
     heap: RunsJson,
     bit_identical: bool,
+}
+
+#[derive(Serialize)]
+struct PartsJson {
+    planned_parts_bytes: u64,
+    lower_bound_parts: u64,
+    concatenated: usize,
+    uncopied: usize,
+    uncopied_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -179,6 +209,13 @@ impl Json {
             lower_bound: network.plan.lower_bound(),
             planned_off_bytes: network.plan_off.peak(),
             lower_bound_off: network.plan_off.lower_bound(),
+            parts: network.parts.as_ref().map(|parts| PartsJson {
+                planned_parts_bytes: parts.plan.peak(),
+                lower_bound_parts: parts.plan.lower_bound(),
+                concatenated: parts.uncopied.declared,
+                uncopied: parts.uncopied.operands,
+                uncopied_bytes: parts.uncopied.bytes,
+            }),
             optimal: network.plan.is_optimal(),
             planning_ms: milliseconds(network.planning_time),
             planned: RunsJson::of(&network.planned),

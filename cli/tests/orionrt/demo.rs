@@ -17,6 +17,8 @@ fn all_networks_run_and_their_outputs_are_bit_identical() {
         "U-Net: 47 tensors, 46 operators",
         "planned, own bytes each",
         "planned, views and in place",
+        "planned, parts as well",
+        "parts: 4 of 4 operands of concatenations",
         "heap",
         "sum of sizes",
         "lower bound",
@@ -50,6 +52,15 @@ fn json_has_consistent_numbers_of_all_networks() {
         assert!(bytes("planned_bytes") <= bytes("planned_off_bytes"));
         assert!(bytes("lower_bound_off") <= bytes("planned_off_bytes"));
         assert!(bytes("heap_peak_bytes") <= bytes("lower_bound_off"));
+        let has_parts = network["name"] == "U-Net";
+        assert_eq!(
+            network["uncopied_bytes"].as_u64(),
+            has_parts.then_some(3 << 19)
+        );
+        if has_parts {
+            assert!(bytes("planned_parts_bytes") <= bytes("planned_bytes"));
+            assert_eq!(bytes("planned_parts_bytes"), bytes("lower_bound_parts"));
+        }
         assert_eq!(network["bit_identical"], true);
         assert_eq!(network["planned"]["allocations"], 0);
         assert_eq!(network["heap"]["allocations"], network["tensors"]);

@@ -3,6 +3,7 @@
 //! ```text
 //! source   where tensors live: the trait, and the heap
 //! run      the executor
+//! region   an executor in one region, each tensor at its planned offset
 //! ```
 
 #![forbid(unsafe_code)]
@@ -10,8 +11,10 @@
 // A file uses only files above it in this list.
 mod source;
 mod run;
+mod region;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use region::RegionExecutor;
 pub use run::Executor;
 pub use source::{HeapSource, TensorSource};

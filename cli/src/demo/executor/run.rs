@@ -28,7 +28,7 @@ use super::source::TensorSource;
 use crate::demo::{
     kernels::MAX_READS,
     network::{Network, Node},
-    placement::{Placement, Work, not_alive},
+    placement::{Placement, Work, check_length, not_alive},
     run_error::RunError,
 };
 
@@ -74,8 +74,8 @@ impl<'n, S: TensorSource> Executor<'n, S> {
     /// When a length is not that of the network's input or output, or the source has no memory for
     /// a tensor.
     pub fn run(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), RunError> {
-        self.check_length(self.network.input(), input.len())?;
-        self.check_length(self.network.output(), output.len())?;
+        check_length(self.network, self.network.input(), input.len())?;
+        check_length(self.network, self.network.output(), output.len())?;
         let result = self.run_steps(input, output);
         self.live.fill_with(|| None);
         result
@@ -161,19 +161,6 @@ impl<'n, S: TensorSource> Executor<'n, S> {
         let root = self.live[location.root.index()].as_deref();
         let root = root.ok_or_else(|| not_alive(self.network, step, id))?;
         Ok(&root[location.elements.clone()])
-    }
-
-    fn check_length(&self, id: TensorId, given: usize) -> Result<(), RunError> {
-        let expected = self.network.length(id);
-        if given == expected {
-            return Ok(());
-        }
-        let tensor = self.network.tensor_name(id).into();
-        Err(RunError::WrongLength {
-            tensor,
-            expected,
-            given,
-        })
     }
 }
 

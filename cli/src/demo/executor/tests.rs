@@ -71,9 +71,30 @@ fn in_slots(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
     first
 }
 
-/// Checks that runs in every way give the same bits. Returns the load of each [`Aliasing`].
+/// The bits of two runs in one region, each tensor at its offset in a plan of these lifetimes.
+fn in_region(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
+    let plan = Planner::new().alignment(64).plan(lifetimes).unwrap();
+    let mut region = vec![f32::NAN; plan.peak() as usize / size_of::<f32>()];
+    let mut executor = RegionExecutor::new(network, &plan, &mut region).unwrap();
+    let [first, second] = [1, 2].map(|_| {
+        let mut output = vec![f32::NAN; network.length(network.output())];
+        executor
+            .run(&sample_input(network, 5), &mut output)
+            .unwrap();
+        bits(output)
+    });
+    assert_eq!(first, second);
+    first
+}
+
+/// Checks that runs in every way give the same bits. Returns the load of each [`Aliasing`] that
+/// slots support.
 fn same_bits(network: &Network) -> [u64; 3] {
     let expected = expected(network);
+    for aliasing in ALIASINGS.into_iter().chain([Aliasing::Parts]) {
+        let lifetimes = network.graph().lifetimes_with(aliasing);
+        assert_eq!(in_region(network, &lifetimes), expected, "{aliasing:?}");
+    }
     ALIASINGS.map(|aliasing| {
         let lifetimes = network.graph().lifetimes_with(aliasing);
         assert_eq!(on_the_heap(network, &lifetimes), expected, "{aliasing:?}");
@@ -131,8 +152,7 @@ pub fn random_network(seed: u64) -> Network {
             4 => halves.push(net.node(name, Kernel::Gelu, &[half])),
             5 => wholes.push(net.node(name, linear(node), &[whole])),
             6 => {
-                let channels = [8, 8];
-                wholes.push(net.node(name, Kernel::Concat { channels }, &[half, other]));
+                wholes.push(net.node(name, Kernel::Concat, &[half, other]));
             }
             7 => {
                 let (start, length) = (0, LENGTH);
@@ -149,7 +169,7 @@ pub fn random_network(seed: u64) -> Network {
 
 #[test]
 fn random_networks_give_the_same_bits_in_every_way() {
-    let mut in_place_results = 0;
+    let (mut in_place_results, mut uncopied, mut copied) = (0, 0, 0);
     for seed in 0..100 {
         let network = random_network(seed);
         // A view keeps all of its root alive where a copy would not, so views alone may raise the
@@ -162,7 +182,13 @@ fn random_networks_give_the_same_bits_in_every_way() {
             matches!(placement.work(step), Work::Overwrite(_))
         });
         in_place_results += works.filter(|overwrites| *overwrites).count();
+        let parts = network.graph().lifetimes_with(Aliasing::Parts);
+        let parts = network.graph().uncopied(&parts);
+        uncopied += parts.operands;
+        copied += parts.declared - parts.operands;
     }
+    // Operands of concatenations that lie within the result, and others beside them.
+    assert!(uncopied > 20 && copied > 20, "{uncopied} and {copied}");
     assert!(
         in_place_results > 150,
         "{in_place_results} results in place"
@@ -179,6 +205,83 @@ fn results_in_place_lower_the_load_unless_a_window_buffer_sets_the_peak() {
     }
     let [off, views, in_place] = ALIASINGS.map(|aliasing| load(&classifier, aliasing));
     assert_eq!([off, views], [in_place; 2]);
+}
+
+#[test]
+fn the_u_net_writes_all_operands_of_its_concatenations_where_the_results_have_them() {
+    let [encoder, classifier, u_net] = crate::demo::models::networks(1).unwrap();
+    let plan = |network: &Network| Planner::new().alignment(64).plan_parts(network.graph());
+    let parts = plan(&u_net).unwrap();
+    assert_eq!(
+        (parts.aliasing, parts.uncopied.declared),
+        (Aliasing::Parts, 4)
+    );
+    // Two pictures of 64×64 pixels and 32 channels, and two of 32×32 and 64.
+    let bytes = 4 * (2 * 64 * 64 * 32 + 2 * 32 * 32 * 64);
+    assert_eq!((parts.uncopied.operands, parts.uncopied.bytes), (4, bytes));
+    let in_place = u_net.graph().lifetimes().load();
+    assert!(parts.plan.is_optimal() && parts.plan.peak() <= in_place);
+    for network in [&encoder, &classifier] {
+        assert_eq!(plan(network).unwrap().uncopied.declared, 0);
+    }
+}
+
+/// A network in which every second layer reads all results before it, joined one by one.
+#[test]
+fn concatenations_within_concatenations_give_the_same_bits() {
+    let mut net = NetworkBuilder::new("dense", 16);
+    let mut features = net.input();
+    for layer in 0..12 {
+        let inputs = 16 * (layer + 1);
+        let linear = Kernel::Linear {
+            weight: uniform(&mut Rng::with_seed(layer as u64), 16 * inputs, 0.3),
+            bias: vec![0.1; 16],
+        };
+        let new = net.node(format!("new{layer}"), linear, &[features]);
+        let new = net.node(format!("gelu{layer}"), Kernel::Gelu, &[new]);
+        features = net.node(format!("joined{layer}"), Kernel::Concat, &[features, new]);
+    }
+    let network = net.build(features).unwrap();
+    same_bits(&network);
+    let parts = Planner::new().plan_parts(network.graph()).unwrap();
+    // The input keeps bytes of its own.
+    assert_eq!((parts.uncopied.declared, parts.uncopied.operands), (24, 23));
+    assert_eq!(parts.plan.peak(), 13 * 64);
+    assert!(network.graph().lifetimes().load() >= 24 * 64);
+}
+
+#[test]
+fn a_region_that_is_too_small_or_for_another_plan_is_refused() {
+    let [network, other, _] = small_networks(1);
+    let plan = |network: &Network, aliasing| {
+        let lifetimes = network.graph().lifetimes_with(aliasing);
+        Planner::new().plan(&lifetimes).unwrap()
+    };
+    let refused = |plan: &orionrt::Plan, elements: usize| {
+        let mut region = vec![0.0; elements];
+        let error = RegionExecutor::new(&network, plan, &mut region).unwrap_err();
+        error.to_string()
+    };
+    let own = plan(&network, Aliasing::Parts);
+    let elements = own.peak() as usize / 4;
+    let message = format!(
+        "tensor 'the planned region' has {elements} elements, not {}",
+        elements - 1
+    );
+    assert_eq!(refused(&own, elements - 1), message);
+    let other = refused(&plan(&other, Aliasing::Off), 1 << 20);
+    assert!(other.contains("the network has"), "{other}");
+
+    // All tensors in one place: `layer1.qkv` would be written over what it is computed from.
+    let rows = own.lifetimes().iter().map(|(_, name, row)| {
+        let mut row = *row;
+        (row.lower, row.upper, row.within) = (0, 0, None);
+        (name, row)
+    });
+    let nowhere = Lifetimes::from_named(rows).unwrap();
+    let count = nowhere.len();
+    let nowhere = orionrt::Plan::new(nowhere, vec![0; count]).unwrap();
+    assert!(refused(&nowhere, elements).contains("is not alive"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The kernels that know where a pixel lies: convolution windows, depthwise convolution, pooling,
-//! upsampling and concatenation.
+//! The kernels that know where a pixel lies: convolution windows, depthwise convolution, pooling
+//! and upsampling.
 //!
 //! Stands on nothing. Keeps the invariant of [`kernels`](super): every element of the output is
 //! written and depends on values alone.
@@ -108,19 +108,6 @@ pub fn upsample(x: &[f32], image: Image, y: &mut [f32]) {
     }
 }
 
-/// The channels of both images, pixel by pixel: `y [pixels, a + b]` from `[pixels, a]` and
-/// `[pixels, b]`, where `channels` is `[a, b]`.
-pub fn concat(a: &[f32], b: &[f32], channels: [usize; 2], y: &mut [f32]) {
-    let [first, second] = channels;
-    assert_eq!(a.len() * second, b.len() * first);
-    assert_eq!(y.len(), a.len() + b.len());
-    let operands = a.chunks_exact(first).zip(b.chunks_exact(second));
-    for (y, (a, b)) in y.chunks_exact_mut(first + second).zip(operands) {
-        y[..first].copy_from_slice(a);
-        y[first..].copy_from_slice(b);
-    }
-}
-
 /// A 3×3 convolution of each channel by itself, with `weight [9, channels]` (from top left to
 /// bottom right), `bias [channels]` and zeros outside of the image; `y` has the shape of `x`.
 pub fn depthwise(x: &[f32], image: Image, weight: &[f32], bias: &[f32], y: &mut [f32]) {
@@ -212,12 +199,6 @@ mod tests {
         };
         let y = output(12, |y| upsample(&[1., 2., 3.], wide, y));
         assert_eq!(y, [1., 1., 2., 2., 3., 3., 1., 1., 2., 2., 3., 3.]);
-    }
-
-    #[test]
-    fn concat_lays_the_channels_of_a_pixel_side_by_side() {
-        let y = output(6, |y| concat(&[1., 2., 3., 4.], &[5., 6.], [2, 1], y));
-        assert_eq!(y, [1., 2., 5., 3., 4., 6.]);
     }
 
     #[test]

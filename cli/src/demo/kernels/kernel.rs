@@ -29,6 +29,15 @@ pub enum Kernel {
         /// `[out]`.
         bias: Vec<f32>,
     },
+    /// [`matrix::blocked_linear`].
+    BlockedLinear {
+        /// The number of blocks.
+        blocks: usize,
+        /// `[blocks, in, out]`.
+        weight: Vec<f32>,
+        /// `[out]`.
+        bias: Vec<f32>,
+    },
     /// [`matrix::stacked_linear`].
     StackedLinear {
         /// The number of products.
@@ -77,11 +86,8 @@ pub enum Kernel {
     MaxPool(Image),
     /// [`images::upsample`] of this image.
     Upsample(Image),
-    /// [`images::concat`].
-    Concat {
-        /// The channels of both operands.
-        channels: [usize; 2],
-    },
+    /// Both operands, one after the other: what lies within the result already is not copied.
+    Concat,
     /// [`matrix::average_rows`].
     AverageRows {
         /// The length of a row.
@@ -101,7 +107,7 @@ impl Kernel {
     /// The number of tensors it reads.
     pub fn arity(&self) -> usize {
         match self {
-            Self::AttentionScores(_) | Self::AttentionMix(_) | Self::Add | Self::Concat { .. } => 2,
+            Self::AttentionScores(_) | Self::AttentionMix(_) | Self::Add | Self::Concat => 2,
             _ => 1,
         }
     }
@@ -125,10 +131,17 @@ impl Kernel {
         }
     }
 
+    /// Whether the result has the elements of all operands as they are, one after the other.
+    pub fn is_concatenation(&self) -> bool {
+        matches!(self, Self::Concat)
+    }
+
     /// The number of elements it writes if the tensors it reads have `read` elements.
     pub fn written(&self, read: &[usize]) -> usize {
         match self {
-            Self::Linear { weight, bias } => read[0] * bias.len() / (weight.len() / bias.len()),
+            Self::Linear { weight, bias } | Self::BlockedLinear { weight, bias, .. } => {
+                read[0] * bias.len() / (weight.len() / bias.len())
+            }
             Self::StackedLinear {
                 count,
                 weight,
@@ -139,7 +152,7 @@ impl Kernel {
             Self::Im2col(image) => image.elements() * images::WINDOW_PIXELS,
             Self::MaxPool(image) => image.elements() / 4,
             Self::Upsample(image) => image.elements() * 4,
-            Self::Concat { .. } => read[0] + read[1],
+            Self::Concat => read[0] + read[1],
             Self::AverageRows { width } => *width,
             Self::View { length, .. } => *length,
             _ => read[0],
@@ -153,6 +166,14 @@ impl Kernel {
     pub fn run(&self, inputs: &[&[f32]], output: &mut [f32]) {
         match (self, inputs) {
             (Self::Linear { weight, bias }, [x]) => matrix::linear(x, weight, bias, output),
+            (
+                Self::BlockedLinear {
+                    blocks,
+                    weight,
+                    bias,
+                },
+                [x],
+            ) => matrix::blocked_linear(x, *blocks, weight, bias, output),
             (
                 Self::StackedLinear {
                     count,
@@ -182,7 +203,11 @@ impl Kernel {
             ) => images::depthwise(x, *image, weight, bias, output),
             (Self::MaxPool(image), [x]) => images::max_pool(x, *image, output),
             (Self::Upsample(image), [x]) => images::upsample(x, *image, output),
-            (Self::Concat { channels }, [a, b]) => images::concat(a, b, *channels, output),
+            (Self::Concat, [a, b]) => {
+                let (first, second) = output.split_at_mut(a.len());
+                first.copy_from_slice(a);
+                second.copy_from_slice(b);
+            }
             (Self::AverageRows { .. }, [x]) => matrix::average_rows(x, output),
             (Self::View { start, length }, [x]) => output.copy_from_slice(&x[*start..][..*length]),
             (_, inputs) => self.wrong_inputs(inputs.len()),
@@ -263,6 +288,15 @@ mod tests {
         let mut y = [f32::NAN; 3];
         view.run(&[&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]], &mut y);
         assert_eq!((y, view.written(&[6])), ([2.0, 3.0, 4.0], 3));
+    }
+
+    #[test]
+    fn a_concatenation_has_its_operands_one_after_the_other() {
+        let mut y = [f32::NAN; 3];
+        Kernel::Concat.run(&[&[1.0, 2.0], &[3.0]], &mut y);
+        assert_eq!((y, Kernel::Concat.written(&[2, 1])), ([1.0, 2.0, 3.0], 3));
+        let is_one = |kernel: &Kernel| kernel.is_concatenation();
+        assert!(is_one(&Kernel::Concat) && !kernels().iter().any(is_one));
     }
 
     #[test]

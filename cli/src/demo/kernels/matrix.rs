@@ -51,6 +51,22 @@ pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     general_mat_mul(1.0, &x, &weight, 1.0, &mut matrix_mut(y, outputs));
 }
 
+/// `y = x[0] · weight[0] + x[1] · weight[1] + … + bias` for blocks of columns, `x [blocks, rows,
+/// in]` and `weight [blocks, in, out]`, `bias [out]`, `y [rows, out]`: [`linear`] of a matrix whose
+/// columns lie in several matrices, one after the other.
+pub fn blocked_linear(x: &[f32], blocks: usize, weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    let outputs = bias.len();
+    for row in y.chunks_exact_mut(outputs) {
+        row.copy_from_slice(bias);
+    }
+    let weights = weight.len() / blocks;
+    let each = x.chunks_exact(x.len() / blocks);
+    for (x, weight) in each.zip(weight.chunks_exact(weights)) {
+        let (x, weight) = (matrix(x, weights / outputs), matrix(weight, outputs));
+        general_mat_mul(1.0, &x, &weight, 1.0, &mut matrix_mut(y, outputs));
+    }
+}
+
 /// `count` products of the same `x [rows, in]`, one after the other: `y[i] = x · weight[i] +
 /// bias[i]` for `weight [count, in, out]`, `bias [count, out]`, `y [count, rows, out]`.
 pub fn stacked_linear(x: &[f32], count: usize, weight: &[f32], bias: &[f32], y: &mut [f32]) {
@@ -196,6 +212,23 @@ pub(super) mod tests {
             output(2, |y| average_rows(&[1.0, -1.0, 2.0, -2.0, 6.0, 0.0], y)),
             [3.0, -1.0]
         );
+    }
+
+    #[test]
+    fn a_product_of_blocks_is_that_of_their_columns_side_by_side() {
+        let (rows, inputs, outputs) = (5, 3, 4);
+        let (x, weight) = (
+            values(2 * rows * inputs, 1),
+            values(2 * inputs * outputs, 2),
+        );
+        let bias = values(outputs, 3);
+        let (first, second) = x.split_at(rows * inputs);
+        let rows_of = |x: &[f32]| x.chunks(inputs).map(<[f32]>::to_vec).collect::<Vec<_>>();
+        let pairs = rows_of(first).into_iter().zip(rows_of(second));
+        let side_by_side: Vec<f32> = pairs.flat_map(|(a, b)| [a, b].concat()).collect();
+        let expected = output(rows * outputs, |y| linear(&side_by_side, &weight, &bias, y));
+        let blocks = output(rows * outputs, |y| blocked_linear(&x, 2, &weight, &bias, y));
+        assert_close(&blocks, &expected);
     }
 
     #[test]

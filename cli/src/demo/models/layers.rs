@@ -48,6 +48,15 @@ impl Weights {
         }
     }
 
+    /// A matrix product whose operand has `blocks` blocks of `inputs` columns each.
+    pub fn blocked_linear(&mut self, blocks: usize, inputs: usize, outputs: usize) -> Kernel {
+        Kernel::BlockedLinear {
+            blocks,
+            weight: self.scaled(blocks * inputs, blocks * inputs * outputs),
+            bias: self.uniform(outputs, 0.1),
+        }
+    }
+
     /// `count` matrix products of the same operand.
     pub fn stacked_linear(&mut self, count: usize, inputs: usize, outputs: usize) -> Kernel {
         Kernel::StackedLinear {

@@ -10,6 +10,7 @@
 //!                                    └─► pool ─► block ─► upsample ─┘
 //!
 //! block   x ─► 3×3 of each channel ─► norm ─► widen ─► GELU ─► narrow ─► + x
+//! join    upsampled and skip, a block of channels each: both may be written where it has them
 //! ```
 
 #![forbid(unsafe_code)]
@@ -113,13 +114,10 @@ fn go_up(
     let reduced = net.node(name("reduced"), reduced, &[x]);
     let coarse = Image { channels, ..coarse };
     let upsampled = net.node(name("upsampled"), Kernel::Upsample(coarse), &[reduced]);
-    let join = Kernel::Concat {
-        channels: [channels; 2],
-    };
-    let joined = net.node(name("joined"), join, &[upsampled, skip]);
+    let joined = net.node(name("joined"), Kernel::Concat, &[upsampled, skip]);
     net.node(
         name("merged"),
-        weights.linear(2 * channels, channels),
+        weights.blocked_linear(2, channels, channels),
         &[joined],
     )
 }
