@@ -111,7 +111,7 @@ def check(binary, model, plan, other):
         if status != 1 or word not in message:
             passed.append(f"{name} {word}: status {status} {message[:200]}")
 
-    for aliasing in ("off", "views", "in-place"):
+    for aliasing in ("off", "views", "in-place", "parts"):
         file = plan.with_suffix(".json")
         arguments = ("--aliasing", aliasing, "--time-limit", "0.1", "--output", file)
         status, message = run(binary, "plan", model, *arguments)

@@ -34,7 +34,7 @@ from onnx import TensorProto, numpy_helper
 
 # An input with more elements than this does not decide a shape.
 SMALL = 64
-SIMULATED = ("off", "views", "in-place")
+SIMULATED = ("off", "views", "in-place", "parts")
 HOW = ("as it is", "--input", "--dim")
 SPECIAL = re.compile("STRING|BFLOAT16|FLOAT8|FLOAT4|INT4|INT2|COMPLEX")
 

@@ -57,22 +57,24 @@ def plan_without_aliasing(binary, models):
 def plan_with_aliasing(binary, models):
     """A table of the load with tensors within others, and of each peak over its bound."""
     print(
-        f"\n{'model':24} {'load: off':>11} {'views':>11} {'in place':>11}"
-        f" {'peak / bound of each':>21} {'within others':>14}"
+        f"\n{'model':24} {'load: off':>11} {'views':>11} {'in place':>11} {'parts':>11}"
+        f" {'peak / bound of each':>28} {'within others':>14} {'not copied':>11}"
     )
     for model in models:
-        kinds = ("off", "views", "in-place")
+        kinds = ("off", "views", "in-place", "parts")
         reports = [planned(binary, model, "json", aliasing) for aliasing in kinds]
-        off, views, in_place = (report["load"] for report in reports)
+        off, views, in_place, parts = (report["load"] for report in reports)
         ratios = " ".join(f"{report['ratio']:.4f}" for report in reports)
         print(
-            f"{model.stem:24} {off:>11} {views:>11} {in_place:>11} {ratios:>21}"
-            f" {reports[2]['aliased']:>14}"
+            f"{model.stem:24} {off:>11} {views:>11} {in_place:>11} {parts:>11} {ratios:>28}"
+            f" {reports[3]['aliased']:>14} {reports[3]['uncopied']:>11}"
         )
         for report in reports[1:]:
             assert report["load_without_aliasing"] == off
         # A view keeps all of its tensor alive, so views alone may need more than copies.
         assert in_place <= views, f"{model}: results in place need more"
+        peaks = [report["peak"] for report in reports]
+        assert peaks[3] <= peaks[2], f"{model}: operands within concatenations need more"
 
 
 def main():

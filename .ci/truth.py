@@ -5,9 +5,9 @@ ONNX Runtime computes the value of every tensor of a model. Each value is then w
 that `orionrt plan` gave it, operator by operator in the order that the plan says it is for, and
 before an operator runs, every operand must still be where it was written. Graph outputs must be
 intact at the end, and every planned size must be the true one. Each model is planned for the file's
-own order and for the best one, without aliasing, with views, and with results in place. Bodies of
-control flow are not executed: all planned bytes of theirs count as overwritten when their operator
-runs.
+own order and for the best one, without aliasing, with views, with results in place, and with
+operands within concatenations. Bodies of control flow are not executed: all planned bytes of theirs
+count as overwritten when their operator runs.
 
 So that the simulation is known to notice faults, one plan of each model is also broken on purpose.
 Prints a line a model; the exit status is 1 if anything was overwritten or has a wrong size.
@@ -31,7 +31,7 @@ import published
 import reference
 import simulation
 
-ALIASING = ("off", "views", "in-place")
+ALIASING = ("off", "views", "in-place", "parts")
 ORDERS = ("file", "memory", "given")
 SHOWN = 5
 

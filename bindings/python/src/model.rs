@@ -176,8 +176,9 @@ pub(crate) fn aliasing(name: &str) -> PyResult<Aliasing> {
         "off" => Ok(Aliasing::Off),
         "views" => Ok(Aliasing::Views),
         "in-place" => Ok(Aliasing::InPlace),
+        "parts" => Ok(Aliasing::Parts),
         other => Err(PyValueError::new_err(format!(
-            "aliasing is '{other}', expected 'off', 'views' or 'in-place'"
+            "aliasing is '{other}', expected 'off', 'views', 'in-place' or 'parts'"
         ))),
     }
 }

@@ -46,7 +46,8 @@ def test_a_file_bytes_and_a_message_are_the_same(tmp_path: Path) -> None:
 
 def test_aliasing_alignment_and_order() -> None:
     message = model(*CHAIN, shape=[4, 16])
-    assert orionrt.plan_model(message, aliasing="in-place")["z"].within == ("y", 0)
+    for aliasing in ("in-place", "parts"):
+        assert orionrt.plan_model(message, aliasing=aliasing)["z"].within == ("y", 0)
     assert orionrt.plan_model(message, alignment=1024).peak == 1024 + 256
     with pytest.raises(ValueError, match="aliasing is 'all', expected 'off'"):
         orionrt.plan_model(message, aliasing="all")

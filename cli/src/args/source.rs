@@ -96,7 +96,7 @@ pub(crate) struct ModelArgs {
     pub(crate) aliasing: Aliasing,
 
     /// Let results be written over this input of a model, whose value you do not need afterwards;
-    /// 'all' stands for all inputs; needs --aliasing in-place; may be repeated
+    /// 'all' stands for all inputs; needs --aliasing in-place or parts; may be repeated
     #[arg(long = "donate", value_name = "INPUT|all")]
     pub(crate) donated: Vec<String>,
 
@@ -184,7 +184,7 @@ pub(crate) enum Unknown {
 }
 
 /// Which tensors share the bytes of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Aliasing {
     /// None: every tensor has its own bytes, which is correct for every executor
     Off,
@@ -192,6 +192,9 @@ pub(crate) enum Aliasing {
     Views,
     /// Views, and results written over an input of their operator that nothing else needs any more
     InPlace,
+    /// All of these, and operands of concatenations written where the result has them, unless that
+    /// would raise the peak
+    Parts,
 }
 
 impl Aliasing {
@@ -201,6 +204,7 @@ impl Aliasing {
             Self::Off => "off",
             Self::Views => "views",
             Self::InPlace => "in-place",
+            Self::Parts => "parts",
         }
     }
 }
@@ -211,6 +215,7 @@ impl From<Aliasing> for orionrt::Aliasing {
             Aliasing::Off => Self::Off,
             Aliasing::Views => Self::Views,
             Aliasing::InPlace => Self::InPlace,
+            Aliasing::Parts => Self::Parts,
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn with_donated(graph: Graph, args: &ModelArgs) -> Result<Graph, Fail
     if args.donated.is_empty() && args.same.is_empty() {
         return Ok(graph);
     }
-    if let (Some(name), true) = (args.donated.first(), args.aliasing != Aliasing::InPlace) {
+    if let (Some(name), true) = (args.donated.first(), args.aliasing < Aliasing::InPlace) {
         return Err(Failure::Usage(format!(
             "--donate {name} needs --aliasing in-place: with --aliasing {} no result is written \
              over an input",

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use orionrt::{Graph, Lifetimes, files::CsvTable};
+use orionrt::{Graph, Lifetimes, files::CsvTable, lifetimes::Uncopied};
 use orionrt_models::{Body, Format, LeftOut, TensorType};
 
 #[cfg(target_os = "linux")]
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     args::{Aliasing, Order},
-    figures::Limits,
+    figures::{self, Limits},
     target::Role,
 };
 
@@ -59,6 +59,33 @@ impl Input {
     pub(crate) fn weight_roles(&self) -> Vec<Role<'_>> {
         let files = self.weight_files().iter();
         files.map(|path| ("the weights", &**path)).collect()
+    }
+
+    /// The lifetimes of a model without parts of results, if those to be planned have some.
+    pub(crate) fn without_parts(&self) -> Option<&Lifetimes> {
+        match &self.origin {
+            Origin::Model(model) => model.parts.as_ref()?.without.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Replaces lifetimes with parts of results by those without, if there are others.
+    pub(crate) fn leave_parts_out(&mut self) {
+        let Origin::Model(model) = &mut self.origin else {
+            return;
+        };
+        let Some(parts) = &mut model.parts else {
+            return;
+        };
+        if let Some(without) = parts.without.take() {
+            (parts.uncopied.operands, parts.uncopied.bytes) = (0, 0);
+            parts.is_without = true;
+            model.aliasing = Aliasing::InPlace;
+            if let Some(aliased) = &mut model.aliased {
+                aliased.tensors = without.len() - figures::buffers(&without);
+            }
+            self.lifetimes = without;
+        }
     }
 
     /// The graph of a model that is to be drawn.
@@ -138,6 +165,8 @@ pub(crate) struct ModelFacts {
     pub(crate) aliasing: Aliasing,
     /// How many do, if any may.
     pub(crate) aliased: Option<AliasingFacts>,
+    /// What parts of results save, if there may be any.
+    pub(crate) parts: Option<PartsFacts>,
     /// The inputs whose bytes the caller gives up.
     pub(crate) donated: Vec<String>,
     /// The outputs that have the bytes of inputs, as `OUTPUT=INPUT`.
@@ -179,6 +208,17 @@ pub(crate) struct AliasingFacts {
     pub(crate) load_without: u64,
     /// The number of tensors that lie within others.
     pub(crate) tensors: usize,
+}
+
+/// Operands of concatenations that lie within the results.
+#[derive(Debug)]
+pub(crate) struct PartsFacts {
+    /// How many are not copied.
+    pub(crate) uncopied: Uncopied,
+    /// The lifetimes without parts, to be planned, too, if the others have some.
+    pub(crate) without: Option<Lifetimes>,
+    /// Whether the plan without parts is kept, since it has the lower peak.
+    pub(crate) is_without: bool,
 }
 
 /// The result of the search for an order with a lower peak load.

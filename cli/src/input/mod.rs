@@ -71,7 +71,9 @@ pub(crate) use events::{place, recording, rows};
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, load, load_each};
-pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
+pub(crate) use loaded::{
+    AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan, PartsFacts,
+};
 pub(crate) use model::model_graph;
 pub(crate) use plan_file::{
     DevicePlan, NO_LIMIT, Plans, is_plan, load_plan, load_plan_of_model, load_plans,

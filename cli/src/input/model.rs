@@ -17,7 +17,7 @@ use orionrt_models::{Body, Model, ModelError, Options};
 
 use super::{
     donated,
-    loaded::{AliasingFacts, ModelFacts, ModelGraph, OrderFacts, OwnPlan},
+    loaded::{AliasingFacts, ModelFacts, ModelGraph, OrderFacts, OwnPlan, PartsFacts},
     order::in_order_of,
     read::Source,
 };
@@ -46,6 +46,7 @@ pub(super) fn load(
     let lifetimes = graph.lifetimes_with(aliasing);
     let own_plan = own_plan(&model);
     let aliased = (args.aliasing != Aliasing::Off).then(|| aliasing_facts(&graph, &lifetimes));
+    let parts = (args.aliasing == Aliasing::Parts).then(|| parts_facts(&graph, &lifetimes));
     let operators = names(&graph);
     let [donated, same] = donated::names(&graph);
     let graph = args.keeps_graph.then(|| model_graph(&model, graph));
@@ -76,6 +77,7 @@ pub(super) fn load(
         reordered,
         aliasing: args.aliasing,
         aliased,
+        parts,
         donated,
         same,
         own_plan,
@@ -162,6 +164,16 @@ fn aliasing_facts(graph: &Graph, lifetimes: &Lifetimes) -> AliasingFacts {
     AliasingFacts {
         load_without: graph.lifetimes_with(orionrt::Aliasing::Off).load(),
         tensors: lifetimes.len() - figures::buffers(lifetimes),
+    }
+}
+
+fn parts_facts(graph: &Graph, lifetimes: &Lifetimes) -> PartsFacts {
+    let uncopied = graph.uncopied(lifetimes);
+    let without = || graph.lifetimes_with(orionrt::Aliasing::InPlace);
+    PartsFacts {
+        uncopied,
+        without: (uncopied.operands > 0).then(without),
+        is_without: false,
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct SavingJson {
 
 const VIEWS: &str = "--aliasing views, if the executor can leave results where their operands are";
 const IN_PLACE: &str = "--aliasing in-place, if the executor can write results over operands";
+const PARTS: &str =
+    "--aliasing parts, if the executor can write operands where concatenations have them";
 const ORDER: &str = "--order memory, if the executor can run the operators in that order";
 const BOTH: &str = "--aliasing in-place --order memory, if the executor can do both";
 
@@ -37,7 +39,7 @@ pub(super) fn savings(
     model: &ModelGraph,
     args: &ModelArgs,
 ) -> Option<Vec<SavingJson>> {
-    if args.aliasing == Aliasing::InPlace && args.order != Order::File {
+    if args.aliasing >= Aliasing::InPlace && args.order != Order::File {
         return None;
     }
     let without = plan.load();
@@ -58,13 +60,18 @@ pub(super) fn savings(
     if args.aliasing == Aliasing::Off {
         add("views", VIEWS, aliased(orionrt::Aliasing::Views));
     }
-    if args.aliasing != Aliasing::InPlace {
+    if args.aliasing < Aliasing::InPlace {
         add("in-place", IN_PLACE, aliased(in_place));
+    }
+    // In place is asked less of an executor: parts are worth naming if they save more.
+    let parts = aliased(orionrt::Aliasing::Parts);
+    if args.aliasing < Aliasing::Parts && parts < aliased(in_place) {
+        add("parts", PARTS, parts);
     }
     if args.order == Order::File {
         add("order", ORDER, reordered(args.aliasing.into()));
     }
-    if args.aliasing != Aliasing::InPlace && args.order == Order::File {
+    if args.aliasing < Aliasing::InPlace && args.order == Order::File {
         add("both", BOTH, reordered(in_place));
     }
     found.sort_by_key(|saving| std::cmp::Reverse(saving.saves));

@@ -164,7 +164,7 @@ fn what_a_plan_states_of_its_model_must_be_so() {
         (
             "aliasing",
             "all".into(),
-            &["'all'", "off, views or in-place"],
+            &["'all'", "off, views, in-place or parts"],
         ),
         (
             "inputs",

@@ -20,6 +20,7 @@ mod outputs;
 mod usage;
 mod source;
 mod aliasing;
+mod parts;
 mod page;
 mod maps;
 mod devices;

@@ -109,8 +109,9 @@ def read_model(
     - `dims`: sizes of symbolic dimensions, and upper bounds of those that depend on data; see
       `dimensions(model)`;
     - `inputs`: values of inputs that decide shapes, as flat sequences;
-    - `aliasing`: which bytes the executor shares: none, those of `"views"`, or also those of
-      results `"in-place"`; a file does not say it, so none unless it is given;
+    - `aliasing`: which bytes the executor shares: none, those of `"views"`, also those of results
+      `"in-place"`, or also those of operands within the results of concatenations, which are
+      their `"parts"`; a file does not say it, so none unless it is given;
     - `order`: that of the `"file"`, the one that needs least `"memory"`, or a list of names;
     - `alignment`: of every tensor in bytes, 64 unless it is given (16 with `micro`);
     - `unknown`: whether tensors of unknown size are refused or left out;

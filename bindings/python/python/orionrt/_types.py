@@ -42,8 +42,9 @@ LifetimesLike: TypeAlias = (
 )
 """What `orionrt.plan` takes."""
 
-Aliasing: TypeAlias = Literal["off", "views", "in-place"]
-"""Which bytes an executor shares: none, those of views, or also those of results in place."""
+Aliasing: TypeAlias = Literal["off", "views", "in-place", "parts"]
+"""Which bytes an executor shares: none, those of views, also those of results in place, or also
+those of operands within the results of concatenations."""
 
 
 @runtime_checkable

@@ -89,9 +89,10 @@ pub(super) fn complete(args: &mut ModelArgs, facts: &ModelJson) -> Result<(), St
         "off" => Aliasing::Off,
         "views" => Aliasing::Views,
         "in-place" => Aliasing::InPlace,
+        "parts" => Aliasing::Parts,
         other => {
             return Err(format!(
-                "the aliasing '{other}'; expected off, views or in-place"
+                "the aliasing '{other}'; expected off, views, in-place or parts"
             ));
         }
     };

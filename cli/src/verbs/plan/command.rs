@@ -33,9 +33,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
         args.html.is_some() || args.perfetto.is_some() || args.snapshot.is_some();
     source.model.has_pools = !args.pools.is_empty();
     source.model.keeps_graph |= source.model.has_pools;
-    let inputs = input::load_each(&source)?;
+    let mut inputs = input::load_each(&source)?;
     let cancel = interrupt::cancel_on_ctrl_c();
-    let [input] = &inputs[..] else {
+    let [input] = &mut inputs[..] else {
         return devices::plan(args, &inputs, &cancel);
     };
     check_weights(args, input)?;
@@ -47,6 +47,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
         return pools::plan(args, input, &cancel);
     }
     let found = search(args, input, &earlier, &cancel)?;
+    if found.is_without_parts {
+        input.leave_parts_out();
+    }
     if found.failure.is_none() {
         write(args, input, &found.plan)?;
     }

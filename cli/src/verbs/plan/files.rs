@@ -90,10 +90,11 @@ pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure
              order of the file"
         )));
     }
-    if aliasing == Aliasing::InPlace {
+    if aliasing >= Aliasing::InPlace {
         return Err(Failure::Usage(format!(
-            "--output '{copy}' cannot have --aliasing in-place: not all operators of TensorFlow \
-             Lite Micro may write over their operands"
+            "--output '{copy}' cannot have --aliasing {}: not all operators of TensorFlow Lite \
+             Micro may write over their operands",
+            aliasing.name()
         )));
     }
     if let Some(same) = args.source.model.same.first() {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use orionrt::{
-    Plan, Planner,
+    Lifetimes, Plan, Planner,
     planner::{Cancel, PlannerError},
 };
 
@@ -55,6 +55,8 @@ pub(super) struct Found {
     pub(super) why: Option<Why>,
     pub(super) interrupted: bool,
     pub(super) kept: Option<Kept>,
+    /// Whether the plan is for the lifetimes without parts of results.
+    pub(super) is_without_parts: bool,
 }
 
 /// How many tensors of an earlier plan are still where they were.
@@ -92,7 +94,13 @@ pub(super) fn search(
     let planner = planner(args, input, earlier, cancel)?;
     let start = Instant::now();
     let message = format!("planning {} tensors", input.lifetimes.len());
-    let planned = progress::with_spinner(message, || planner.plan(&input.lifetimes));
+    let planned = progress::with_spinner(message, || match input.without_parts() {
+        Some(without) => {
+            let lower = planner.plan_lower([&input.lifetimes, without]);
+            lower.map(|(_, plan)| plan)
+        }
+        None => planner.plan(&input.lifetimes),
+    });
     let (time, interrupted) = (start.elapsed(), cancel.is_cancelled());
     let path = &args.source.input;
     let (plan, failure, why) = match planned {
@@ -104,9 +112,12 @@ pub(super) fn search(
                 unwritten: files(args),
             };
             let message = "looking for tensors that do not fit together";
-            let set = progress::with_spinner(message, || {
-                planner.infeasible_set(&input.lifetimes, capacity)
-            });
+            let lifetimes = match is_without_parts(input, &best) {
+                true => input.without_parts().unwrap_or(&input.lifetimes),
+                false => &input.lifetimes,
+            };
+            let set =
+                progress::with_spinner(message, || planner.infeasible_set(lifetimes, capacity));
             let set = set.map_err(|error| Failure::file(path, error))?;
             (*best, Some(failure), Some(Why { capacity, set }))
         }
@@ -114,6 +125,7 @@ pub(super) fn search(
     };
     let kept = earlier.keep.as_ref();
     Ok(Found {
+        is_without_parts: is_without_parts(input, &plan),
         kept: kept.map(|earlier| Kept::count(earlier, &plan)),
         plan,
         time,
@@ -121,6 +133,16 @@ pub(super) fn search(
         why,
         interrupted,
     })
+}
+
+/// Whether a plan is for the input's lifetimes without parts of results, and not for those with.
+fn is_without_parts(input: &Input, plan: &Plan) -> bool {
+    let places = |lifetimes: &Lifetimes| {
+        let rows = lifetimes.rows().iter();
+        rows.map(|row| row.within).collect::<Vec<_>>()
+    };
+    let without = input.without_parts().map(places);
+    without == Some(places(plan.lifetimes()))
 }
 
 fn planner(

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::Plan;
+use orionrt::{Plan, lifetimes::Uncopied};
 use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
     args::{Aliasing, Order},
     escape::printable,
     format::{self, Lines},
-    input::{AliasingFacts, ModelFacts, ModelJson, OwnPlan, reason},
+    input::{AliasingFacts, ModelFacts, ModelJson, OwnPlan, PartsFacts, reason},
 };
 
 /// How many of the things that are left out are listed for people.
@@ -31,6 +31,8 @@ pub(super) struct ModelFactsJson {
     reordered: Option<OrderJson>,
     #[serde(flatten)]
     aliased: Option<AliasedJson>,
+    #[serde(flatten)]
+    parts: Option<PartsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     own_plan: Option<OwnPlanJson>,
 }
@@ -39,6 +41,15 @@ pub(super) struct ModelFactsJson {
 struct AliasedJson {
     load_without_aliasing: u64,
     aliased: usize,
+}
+
+#[derive(Serialize)]
+struct PartsJson {
+    /// Operands that are parts of results of concatenations.
+    concatenated: usize,
+    /// How many of them are not copied.
+    uncopied: usize,
+    uncopied_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -71,6 +82,11 @@ pub(super) fn model_json(model: &ModelFacts) -> ModelFactsJson {
         aliased: model.aliased.as_ref().map(|aliased| AliasedJson {
             load_without_aliasing: aliased.load_without,
             aliased: aliased.tensors,
+        }),
+        parts: model.parts.as_ref().map(|parts| PartsJson {
+            concatenated: parts.uncopied.declared,
+            uncopied: parts.uncopied.operands,
+            uncopied_bytes: parts.uncopied.bytes,
         }),
         own_plan: model.own_plan.map(|own| OwnPlanJson {
             peak: own.peak,
@@ -107,6 +123,9 @@ pub(super) fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> 
     if let Some(aliased) = &model.aliased {
         let line = aliasing_line(model.aliasing, aliased, plan.load());
         lines = lines.line("aliasing", line);
+    }
+    if let Some(parts) = &model.parts {
+        lines = lines.line("parts", parts_line(parts));
     }
     if !model.donated.is_empty() {
         let line = format!(
@@ -215,4 +234,23 @@ fn aliasing_line(aliasing: Aliasing, aliased: &AliasingFacts, load: u64) -> Stri
         format!("peak load {load} instead of {without}")
     };
     format!("{name}: {tensors} {verb} within others (CSV leaves them out); {peak}")
+}
+
+fn parts_line(parts: &PartsFacts) -> String {
+    let Uncopied {
+        declared, operands, ..
+    } = parts.uncopied;
+    let of = format!(
+        "{} of {}",
+        format::thousands(operands as u64),
+        format::count(declared as u64, "operand")
+    );
+    match (parts.is_without, operands) {
+        (true, _) => "none: they would raise the peak".into(),
+        (false, 0) => format!("{of} of concatenations can lie within the result"),
+        (false, _) => format!(
+            "{of} of concatenations are not copied, {}",
+            format::bytes(parts.uncopied.bytes)
+        ),
+    }
 }
