@@ -166,10 +166,24 @@ mod tests {
         (pc, super::super::modules::module_at(pc).unwrap())
     }
 
+    /// Wherever the linker has put it, and whatever stands before it.
+    #[test]
+    fn functions_of_a_module_have_a_row() {
+        let (_, module) = own_module();
+        let bytes = ModuleBytes::new(module);
+        let header = Header::at(module.table, &bytes).unwrap();
+        assert!(header.count > 100);
+        // Some hundreds of them.
+        let rows = (0..header.count).step_by(header.count / 256 + 1);
+        let starts = rows.map(|row| header.word(row, 0).unwrap());
+        let without: Vec<usize> = starts.filter(|&pc| !row_in(module, pc)).collect();
+        assert!(without.is_empty(), "{module:x?}: {without:x?}");
+    }
+
     #[test]
     fn a_module_that_was_unloaded_has_no_row() {
         let (pc, module) = own_module();
-        assert!(row_in(module, pc));
+        assert!(row_in(module, pc), "{pc:x} in {module:x?}");
         // What a list of modules says that is out of date: nothing, or nothing that can be read,
         // is there any more.
         // SAFETY: a mapping of its own.
@@ -181,7 +195,8 @@ mod tests {
         };
         for table in [start, start + 4096, start + 8190, start + 8192, 0, 8] {
             let end = start + 8192;
-            assert!(!row_in(Module { start, end, table }, start + 16));
+            let module = Module { start, end, table };
+            assert!(!row_in(module, start + 16), "{module:x?}");
         }
         let gone = Module {
             start: 4096,
@@ -191,7 +206,10 @@ mod tests {
         assert!(!row_in(gone, 4100));
         // A module ends before its table, or in it.
         for end in [module.table - 1, module.table + 4, module.table + 16] {
-            assert!(!row_in(Module { end, ..module }, pc));
+            assert!(
+                !row_in(Module { end, ..module }, pc),
+                "{module:x?} to {end:x}"
+            );
         }
         // SAFETY: nobody has a pointer into it.
         unsafe { libc::munmap(start as *mut _, 8192) };
