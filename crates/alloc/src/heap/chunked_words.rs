@@ -62,12 +62,15 @@ impl ChunkedWords {
         }
     }
 
-    /// The bytes of its words that may be resident: exact for the bitmap, an upper bound for the
-    /// summaries.
+    /// The bytes of its words that may be resident: exact for the bitmap where pages of the system
+    /// have 4 KiB, and an upper bound otherwise and for the summaries.
     pub(super) fn resident_bytes(&self) -> usize {
+        let whole = (self.words.as_ref().len() * 8).next_multiple_of(mapping::PAGE);
         let all = (2 * self.summary * 8).next_multiple_of(mapping::PAGE);
         let summaries = 2 * (self.summary_end * 8).next_multiple_of(mapping::PAGE);
-        self.written_groups * mapping::PAGE.max(GROUP_WORDS * 8) + all.min(summaries)
+        let groups = self.written_groups * mapping::PAGE.max(GROUP_WORDS * 8);
+        // Several groups, and the summaries, share a page of the system that has more than 4 KiB.
+        (groups + all.min(summaries)).min(whole)
     }
 
     #[cfg(test)]

@@ -57,8 +57,7 @@ impl PageSet {
         self.count
     }
 
-    /// The bytes of its words that may be resident: exact for the bitmap, an upper bound for the
-    /// summaries.
+    /// The bytes of its words that may be resident; see [`ChunkedWords::resident_bytes`].
     pub(super) fn resident_bytes(&self) -> usize {
         self.words.resident_bytes()
     }
