@@ -8,6 +8,8 @@ use core::{error::Error, fmt};
 pub enum RecordingError {
     /// They do not begin as a recording does.
     NotARecording,
+    /// A recording that a machine of the other byte order has made.
+    ByteOrder,
     /// A recording of another version.
     Version(u64),
     /// They end within the header, or before the last chunk that was claimed.
@@ -71,6 +73,10 @@ impl fmt::Display for RecordingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NotARecording => f.write_str("expected a recording, which begins with ORIONREC"),
+            Self::ByteOrder => f.write_str(
+                "the recording has the other byte order, expected that of this machine: read it on \
+                 one like that which made it",
+            ),
             Self::Version(version) => {
                 write!(f, "the recording has version {version}, expected 1 to 3")
             }

@@ -46,8 +46,11 @@ impl Header {
         }
         require(bytes, HEADER_BYTES)?;
         let word = |at| word(bytes, at);
-        let version = word(AT_VERSION);
-        if !(VERSION_WIDE..=VERSION).contains(&version) {
+        let (version, known) = (word(AT_VERSION), VERSION_WIDE..=VERSION);
+        if known.contains(&version.swap_bytes()) {
+            return Err(RecordingError::ByteOrder);
+        }
+        if !known.contains(&version) {
             return Err(RecordingError::Version(version));
         }
         let most = (usize::MAX - HEADER_BYTES) as u64 / UNIT_BYTES as u64;

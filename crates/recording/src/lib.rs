@@ -65,8 +65,8 @@
 //! Whoever had the bytes before released them before *t*, and an earlier time cannot put the
 //! allocation behind the release of the block, which has a time of its own.
 //!
-//! Numbers are in the byte order of the machine: on one of another order, a file is not taken for a
-//! recording.
+//! Numbers are in the byte order of the machine. On one of the other order, reading a recording is
+//! an error that says so: [`RecordingError::ByteOrder`].
 
 #![no_std]
 #![forbid(unsafe_code)]

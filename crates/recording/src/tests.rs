@@ -378,11 +378,12 @@ fn what_is_wrong_is_named() {
         Reader::new(&bytes).err()
     };
     use RecordingError::{
-        Cut, Header, Kind as NoKind, NoThread, NotARecording, Units, Used, Version,
+        ByteOrder, Cut, Header, Kind as NoKind, NoThread, NotARecording, Units, Used, Version,
     };
     let first = HEADER_BYTES / 8;
     assert_eq!(with(0, 7), Some(NotARecording));
     assert_eq!(with(1, 4), Some(Version(4)));
+    assert_eq!(with(1, 2u64.swap_bytes()), Some(ByteOrder));
     assert!(matches!(with(5, u64::MAX), Some(Header { .. })));
     assert!(matches!(with(9, 1 << 20), Some(Header { .. })));
     assert_eq!(with(first, 0), Some(NoThread { chunk: 0 }));
