@@ -4,7 +4,7 @@
 //! type. There is no panic and no wrong content, and once the system grants calls again, everything
 //! works. Faults are injected, so every machine refuses alike; `tests/seccomp.rs` has a kernel do
 //! it.
-#![cfg(target_os = "linux")]
+#![cfg(any(target_os = "linux", windows))]
 
 mod scenarios;
 
@@ -17,12 +17,31 @@ use orionrt_sys::mapping::{
 };
 use scenarios::{BACKINGS, Backing, arenas, use_arena, use_heap, use_sessions};
 
+/// Error numbers that say that the call is forbidden, and that there is no memory.
+#[cfg(target_os = "linux")]
+const FORBIDDEN_AND_NO_MEMORY: [i32; 2] = [libc::EPERM, libc::ENOMEM];
+/// `ERROR_ACCESS_DENIED` and `ERROR_COMMITMENT_LIMIT`.
+#[cfg(windows)]
+const FORBIDDEN_AND_NO_MEMORY: [i32; 2] = [5, 1455];
+
+/// Whether pages are written to where a call that makes them resident is refused so.
+#[cfg(target_os = "linux")]
+fn is_written_instead(error_number: i32) -> bool {
+    ![libc::ENOMEM, libc::EFAULT, libc::EHWPOISON].contains(&error_number)
+}
+
+/// There is no such call.
+#[cfg(windows)]
+fn is_written_instead(_error_number: i32) -> bool {
+    false
+}
+
 /// Whether a program does not notice that a call is refused for such a reason.
 fn is_optional(call: Call, error_number: i32) -> bool {
     match call {
         Call::HugePages | Call::NoHugePages | Call::Unlock => true,
         Call::Move | Call::MachineMemory => true,
-        Call::Populate => ![libc::ENOMEM, libc::EFAULT, libc::EHWPOISON].contains(&error_number),
+        Call::Populate => is_written_instead(error_number),
         _ => false,
     }
 }
@@ -33,7 +52,7 @@ fn refuse_each(mut scenario: impl FnMut(Call, i32, Refusal)) {
         for &number in call.error_numbers() {
             let refusal = Refusal::of(call).with_error_number(number);
             scenario(call, number, refusal.clone());
-            if [libc::EPERM, libc::ENOMEM].contains(&number) {
+            if FORBIDDEN_AND_NO_MEMORY.contains(&number) {
                 (0..4).for_each(|only| scenario(call, number, refusal.clone().only(only)));
             }
         }

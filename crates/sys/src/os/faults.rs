@@ -106,6 +106,42 @@ mod injection {
                 | Self::Bind => &[EPERM, ENOSYS, EACCES, EINVAL, ENOMEM, EAGAIN, EFAULT, EIO],
             }
         }
+
+        /// The error numbers that a test should try: those by which Windows says that there is no
+        /// memory, that the commit limit or a quota is reached, and that it does not allow the
+        /// call. None for calls that Windows does not have.
+        #[cfg(windows)]
+        #[must_use]
+        pub const fn error_numbers(self) -> &'static [i32] {
+            use windows_sys::Win32::Foundation::{
+                ERROR_ACCESS_DENIED, ERROR_CALL_NOT_IMPLEMENTED, ERROR_COMMITMENT_LIMIT,
+                ERROR_INVALID_ADDRESS, ERROR_INVALID_PARAMETER, ERROR_NO_SYSTEM_RESOURCES,
+                ERROR_NOACCESS, ERROR_NOT_ENOUGH_MEMORY, ERROR_PAGEFILE_QUOTA,
+                ERROR_WORKING_SET_QUOTA,
+            };
+            const NUMBERS: &[i32] = &[
+                ERROR_ACCESS_DENIED as i32,
+                ERROR_CALL_NOT_IMPLEMENTED as i32,
+                ERROR_COMMITMENT_LIMIT as i32,
+                ERROR_INVALID_ADDRESS as i32,
+                ERROR_INVALID_PARAMETER as i32,
+                ERROR_NO_SYSTEM_RESOURCES as i32,
+                ERROR_NOACCESS as i32,
+                ERROR_NOT_ENOUGH_MEMORY as i32,
+                ERROR_PAGEFILE_QUOTA as i32,
+                ERROR_WORKING_SET_QUOTA as i32,
+            ];
+            match self {
+                Self::Map
+                | Self::Protect
+                | Self::Discard
+                | Self::Lock
+                | Self::Unlock
+                | Self::MachineMemory => NUMBERS,
+                Self::Populate | Self::HugePages | Self::NoHugePages => &[],
+                Self::Move | Self::Bind => &[],
+            }
+        }
     }
 
     /// Which calls of a thread are refused, and with which error.

@@ -243,13 +243,11 @@ unsafe fn commit(pages: Pages, access: PAGE_PROTECTION_FLAGS) -> Result<(), OsEr
     ask(Call::Protect, || {
         // SAFETY: the caller's pages; those that are committed keep their contents.
         let committed = unsafe { VirtualAlloc(at(pages), pages.len, MEM_COMMIT, access) };
-        if committed.is_null() {
-            return 0;
-        }
-        // What the call does to the access to pages that were committed before is not documented.
-        // SAFETY: the caller's duty.
-        unsafe { set_access(pages, access) }
-    })
+        i32::from(!committed.is_null())
+    })?;
+    // What the call does to the access to pages that were committed before is not documented.
+    // SAFETY: the caller's duty.
+    ask(Call::Protect, || unsafe { set_access(pages, access) })
 }
 
 /// # Safety

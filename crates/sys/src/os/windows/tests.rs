@@ -5,7 +5,10 @@ use windows_sys::Win32::System::Memory::{
 };
 
 use super::*;
-use crate::mapping::{Mapping, PAGE};
+use crate::{
+    mapping::{MapCall, Mapping, PAGE},
+    os::faults::{self, Refusal},
+};
 
 fn committed(pages: usize) -> Mapping {
     let mapping = Mapping::reserve(pages * PAGE, PAGE).unwrap();
@@ -111,6 +114,61 @@ fn discarded_pages_stay_committed_and_read_as_zeros() {
     }
     assert_eq!([0, pages + 1].map(|number| read(&mapping, number)), [9, 9]);
     write(&mapping, 1, 1);
+}
+
+/// What is refused in one step of several leaves the mapping as usable as it was.
+#[test]
+fn each_step_of_a_call_can_be_refused() {
+    let mapping = Mapping::reserve(4 << 20, PAGE).unwrap();
+    let all = 0..mapping.len();
+    // Pages are committed, then made accessible.
+    for step in 0..2 {
+        faults::refuse(Refusal::of(Call::Protect).only(step));
+        let error = mapping.commit(all.clone()).unwrap_err();
+        assert_eq!(faults::calls_made(), step + 1);
+        assert_eq!(error.call(), MapCall::Commit);
+    }
+    faults::refuse_after(None);
+    mapping.commit(all.clone()).unwrap();
+    // Memory goes back by the mebibyte: the last one is refused.
+    (0..1024).for_each(|number| write(&mapping, number, 9));
+    faults::refuse(Refusal::of(Call::Discard).only(0));
+    // SAFETY: this test's own mapping, and no reference into it is alive.
+    let error = unsafe { mapping.discard(all.clone()) }.unwrap_err();
+    assert_eq!((error.call(), faults::calls_made()), (MapCall::Discard, 1));
+    assert!((0..1024).all(|number| page(&mapping, number).0 == MEM_COMMIT));
+    assert!((0..1024).all(|number| read(&mapping, number) == 0));
+    write(&mapping, 0, 1);
+    faults::refuse(Refusal::of(Call::Map).only(0));
+    // SAFETY: as above.
+    let error = unsafe { mapping.decommit(all.clone()) }.unwrap_err();
+    faults::refuse_after(None);
+    assert_eq!(
+        (error.call(), page(&mapping, 0).0),
+        (MapCall::Reserve, MEM_COMMIT)
+    );
+    // SAFETY: as above.
+    unsafe { mapping.decommit(all) }.unwrap();
+    assert_eq!(page(&mapping, 0).0, MEM_RESERVE);
+}
+
+/// An aligned reservation is made in three calls: a larger one, its release, and one inside of it.
+#[test]
+fn each_step_of_a_reservation_can_be_refused() {
+    let reserve = || Mapping::reserve(1 << 20, 4 << 20);
+    for call in 0..2 {
+        faults::refuse(Refusal::of(Call::Map).only(call));
+        // Without room for more, addresses are tried one after the other; and where another thread
+        // was faster, again.
+        assert_eq!(reserve().unwrap().base().addr().get() % (4 << 20), 0);
+    }
+    for calls in 0..2 {
+        faults::refuse(Refusal::of(Call::Map).after(calls));
+        let error = reserve().unwrap_err();
+        assert_eq!(error.call(), MapCall::Reserve);
+        assert!(error.is_out_of_memory(), "{error}");
+    }
+    faults::refuse_after(None);
 }
 
 /// The system refuses nothing else at once: what is never locked is not unlocked.
