@@ -1,10 +1,9 @@
-//! An allocator's first use: on a small stack, and while the process forks.
-#![cfg(target_os = "linux")]
+//! An allocator's first use: on a small stack, by several threads at once, and while the process
+//! forks.
 
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{sync::Barrier, thread};
 
 use orionrt::OrionAlloc;
 use orionrt_testing::blocks::{Block, layout};
@@ -13,6 +12,7 @@ use orionrt_testing::blocks::{Block, layout};
 static ALLOC: OrionAlloc = OrionAlloc::new();
 
 /// After so many seconds, a child that hangs is ended.
+#[cfg(target_os = "linux")]
 const SECONDS: u32 = 20;
 
 fn use_once(alloc: &OrionAlloc) {
@@ -26,8 +26,28 @@ fn a_small_stack_is_enough_for_the_first_use() {
     thread.unwrap().join().unwrap();
 }
 
+#[test]
+fn threads_may_be_first_at_once() {
+    const THREADS: usize = 4;
+    for _ in 0..100 {
+        let alloc = OrionAlloc::new().with_first_zone(1 << 20);
+        let start = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    start.wait();
+                    use_once(&alloc);
+                });
+            }
+        });
+        let stats = alloc.stats();
+        assert_eq!((stats.allocations, stats.live_bytes), (4, 0), "{stats}");
+    }
+}
+
 /// Forks while another thread uses an allocator for the first time; the child uses it too. Returns
 /// the child's wait status.
+#[cfg(target_os = "linux")]
 fn fork_during_first_use(round: u32) -> i32 {
     static STARTED: AtomicU32 = AtomicU32::new(0);
     let alloc = OrionAlloc::new().with_first_zone(1 << 20);
@@ -55,6 +75,7 @@ fn fork_during_first_use(round: u32) -> i32 {
     })
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_fork_during_first_use_leaves_a_usable_allocator() {
     for round in 1..400 {

@@ -10,10 +10,8 @@ use allocator_api2::boxed::Box;
 use orionrt::{OrionAlloc, OrionHeap, heap::Decay};
 use orionrt_sys::mapping::faults;
 use orionrt_testing::{
-    arena_blocks::MarkedBlock,
-    blocks::layout,
-    children::{in_child, process_resident},
-    random::Random,
+    arena_blocks::MarkedBlock, blocks::layout, children::in_child,
+    process_memory::process_resident, random::Random,
 };
 
 const MIB: usize = 1 << 20;

@@ -19,7 +19,7 @@ use orionrt::{
 };
 use orionrt_testing::{
     blocks::{Block, in_thread, layout},
-    children::process_anonymous,
+    process_memory::process_anonymous,
     random::Random,
 };
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use orionrt::{Planner, ReplayAlloc};
-use orionrt_testing::children::process_anonymous;
+use orionrt_testing::process_memory::process_anonymous;
 
 /// The system's allocator, which knows how many bytes are alive.
 struct Counting(AtomicUsize);

@@ -13,7 +13,7 @@ use orionrt::{Planner, ReplayAlloc, replay::PlainCounts};
 use orionrt_sys::machine;
 use orionrt_testing::{
     blocks::{Block, layout},
-    children::process_reserved,
+    process_memory::process_reserved,
 };
 
 const MIB: usize = 1 << 20;

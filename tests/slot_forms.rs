@@ -3,13 +3,14 @@
 //! collections that end the process instead, each in a child process of its own. Pages and examples
 //! use none of the latter.
 
-use std::{env, fs, path::Path, process::Command, sync::Arc};
+use std::{env, fs, path::Path, sync::Arc};
 
 use allocator_api2::{boxed::Box, vec::Vec};
 use orionrt::{
     Arena, Lifetimes, ModelSet, Plan, Planner, Schedule, SharedPool, TensorId, TensorPool,
     slots::SlotError,
 };
+use orionrt_testing::children::{has_aborted, this_program};
 
 const A: TensorId = TensorId::new(0);
 const B: TensorId = TensorId::new(1);
@@ -205,14 +206,14 @@ fn the_process_ends_in_the_documented_forms_alone() {
         return use_form(&form);
     }
     for (form, ends) in FORMS {
-        let mut child = Command::new(env::current_exe().expect("this program"));
+        let mut child = this_program();
         child.args(["--exact", "the_process_ends_in_the_documented_forms_alone"]);
         let output = child.env(CHILD, form).output().expect("a child");
-        // An abort has no exit code; a failed test has one.
-        let code = output.status.code();
+        // A test that fails ends its process otherwise.
+        let (ended, status) = (has_aborted(output.status), output.status);
         assert_eq!(
-            code,
-            if ends { None } else { Some(0) },
+            (ended, status.success()),
+            (ends, !ends),
             "{form}: {output:?}"
         );
     }

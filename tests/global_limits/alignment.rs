@@ -2,7 +2,7 @@
 //! the address space is limited.
 
 use orionrt::OrionAlloc;
-use orionrt_testing::children::{in_child, process_reserved};
+use orionrt_testing::{children::in_child, process_memory::process_reserved};
 
 use crate::{
     blocks::{Blocks, layout, random_steps},

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout};
 
 use orionrt::OrionAlloc;
 use orionrt_sys::machine;
-use orionrt_testing::children::{in_child, process_reserved};
+use orionrt_testing::{children::in_child, process_memory::process_reserved};
 
 use crate::process::limit_address_space;
 

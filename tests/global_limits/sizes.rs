@@ -3,10 +3,7 @@
 use std::alloc::GlobalAlloc;
 
 use orionrt::{OrionAlloc, heap::HeapStats};
-use orionrt_testing::{
-    children::{in_child, process_resident},
-    random::Random,
-};
+use orionrt_testing::{children::in_child, process_memory::process_resident, random::Random};
 
 use crate::blocks::{Blocks, layout};
 

@@ -1,10 +1,48 @@
-//! Tests in a child process of their own: under limits that would disturb other tests, or counting
-//! what is a number for the whole process.
+//! Tests in a child process of their own: under limits that would disturb other tests, counting
+//! what is a number for the whole process, or ending it.
+//!
+//! A test program that is emulated cannot start itself again: the operating system does not know
+//! its code. [`this_program`] starts the emulator then, which the environment names.
 
-use std::{env, fs, process::Command};
+use std::{
+    env,
+    process::{Command, ExitStatus},
+};
 
 /// Set in a child, to the test that it is to run.
 const CHILD: &str = "ORIONRT_TEST_CHILD";
+
+/// Set where test programs are emulated: the emulator and its options, with spaces between.
+const RUNNER: &str = "ORIONRT_TEST_RUNNER";
+
+/// This test program, to be started once more.
+pub fn this_program() -> Command {
+    let program = env::current_exe().expect("this program");
+    let runner = env::var(RUNNER).unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(emulator) = words.next() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(emulator);
+    command.args(words).arg(program);
+    command
+}
+
+/// Whether a process has ended itself by [`std::process::abort`].
+#[cfg(unix)]
+pub fn has_aborted(status: ExitStatus) -> bool {
+    /// The number of the signal of an abort, the same on every system.
+    const SIGABRT: i32 = 6;
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGABRT)
+}
+
+/// Whether a process has ended itself by [`std::process::abort`].
+#[cfg(not(unix))]
+pub fn has_aborted(status: ExitStatus) -> bool {
+    /// What Windows says of a process that asked for its end by `__fastfail`.
+    const STATUS_STACK_BUFFER_OVERRUN: u32 = 0xC000_0409;
+    status.code() == Some(STATUS_STACK_BUFFER_OVERRUN as i32)
+}
 
 /// Runs the test `name`, the one that calls this, in a child process. Returns whether this is the
 /// child; the parent has waited for it then, and it has succeeded.
@@ -14,10 +52,8 @@ pub fn in_child(name: &str) -> bool {
     if env::var(CHILD).is_ok_and(|child| child == name) {
         return true;
     }
-    let program = env::current_exe().expect("this program");
     let arguments = [name, "--exact", "--test-threads=1", "--nocapture"];
-    let mut child = Command::new(program);
-    let output = child.args(arguments).env(CHILD, name).output();
+    let output = this_program().args(arguments).env(CHILD, name).output();
     let output = output.expect("a child");
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     let said = format!("{name}: {}\n{out}\n{err}", output.status);
@@ -26,28 +62,4 @@ pub fn in_child(name: &str) -> bool {
         "{said}"
     );
     false
-}
-
-/// Bytes of address space that this process has reserved, by the kernel.
-pub fn process_reserved() -> usize {
-    status_bytes("VmSize:")
-}
-
-/// Bytes that this process has in memory, by the kernel.
-pub fn process_resident() -> usize {
-    status_bytes("VmRSS:")
-}
-
-/// Bytes of them that are not pages of files.
-pub fn process_anonymous() -> usize {
-    status_bytes("RssAnon:")
-}
-
-fn status_bytes(name: &str) -> usize {
-    let text = fs::read_to_string("/proc/self/status").expect("the kernel's counts");
-    let line = text.lines().find(|line| line.starts_with(name));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    kib.and_then(|kib| kib.parse::<usize>().ok())
-        .expect("a number")
-        << 10
 }

@@ -33,6 +33,7 @@
 // A file uses only files above it in this list.
 pub mod machine;
 pub mod children;
+pub mod process_memory;
 pub mod random;
 pub mod blocks;
 pub mod heap_oracle;
