@@ -54,6 +54,30 @@ proptest! {
         }
     }
 
+    /// An operand and the result are needed together, so they have one place only if one lies in
+    /// the other.
+    #[test]
+    fn what_is_not_copied_lies_in_the_plan_where_the_result_has_it(graph in graphs_with_parts()) {
+        let size = |id: TensorId| graph.tensor(id).map_or(0, |tensor| tensor.layout().size());
+        let parts = graph.ops().iter().flat_map(|op| op.parts());
+        let parts: Vec<_> = parts.filter(|part| size(part.operand) > 0).collect();
+        for aliasing in [Aliasing::InPlace, Aliasing::Parts] {
+            let plan = Planner::new().nodes(300).plan(&graph.lifetimes_with(aliasing)).unwrap();
+            let in_place = parts.iter().filter(|part| {
+                let result = plan.offset(part.result).unwrap();
+                plan.offset(part.operand) == Some(result + part.offset)
+            });
+            let bytes: usize = in_place.clone().map(|part| size(part.operand)).sum();
+            let uncopied = graph.uncopied(plan.lifetimes());
+            prop_assert_eq!(uncopied.declared, parts.len());
+            prop_assert_eq!((uncopied.operands, uncopied.bytes), (in_place.count(), bytes as u64));
+        }
+        let kept = Planner::new().nodes(300).plan_parts(&graph).unwrap();
+        let in_place = Planner::new().nodes(300).plan(&graph.lifetimes()).unwrap();
+        prop_assert!(kept.plan.peak() <= in_place.peak());
+        prop_assert_eq!(kept.uncopied, graph.uncopied(kept.plan.lifetimes()));
+    }
+
     #[test]
     fn parts_raise_the_load_of_no_step(graph in graphs_with_parts()) {
         let in_place = graph.lifetimes();
