@@ -17,7 +17,8 @@ Examples:
   orionrt demo --iterations 100                  steadier times
   orionrt demo --json
   orionrt demo --capacity 70%                    in less memory than the peak, for added time
-  orionrt demo --capacity 2M --way spill         idle tensors go to a file meanwhile";
+  orionrt demo --capacity 2M --way spill         idle tensors go to a file meanwhile
+  orionrt demo --capacity 50% --stream-weights   weights count, and stay in a file";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,6 +37,10 @@ pub(crate) struct DemoArgs {
     /// is given
     #[arg(long = "way", value_enum, value_name = "WAY", requires = "capacity")]
     pub(crate) ways: Vec<Way>,
+
+    /// Count weights as tensors, too, and read them from a file when they are needed
+    #[arg(long, requires = "capacity")]
+    pub(crate) stream_weights: bool,
 
     /// Print one JSON object instead of text
     #[arg(long)]

@@ -25,7 +25,7 @@ mod metered;
 mod measure;
 mod fitted;
 
-pub(crate) use fitted::{MeasuredFit, measure_fitted};
+pub(crate) use fitted::{Means, MeasuredFit, measure_fitted};
 pub(crate) use measure::{Measured, Runs, measure};
 pub(crate) use models::networks;
 pub(crate) use network::Network;

@@ -6,8 +6,8 @@
 //! overwrite, and those that are parts of a result.
 //!
 //! Invariant: node *i* is operator *i* of the graph, reads and writes the same tensors under the
-//! same ids, and fits their lengths. Weights belong to the nodes and are not tensors of the graph:
-//! they live as long as the network.
+//! same ids, and fits their lengths. Weights belong to the nodes and live as long as the network;
+//! they are tensors of the graph only [where that is asked for](Network::with_weights).
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ impl Node {
     }
 
     /// The tensors it reads, at most [`MAX_READS`](super::kernels::MAX_READS), in the order of the
-    /// kernel's operands.
+    /// kernel's operands. The last one is the weight, if that is a tensor.
     pub fn reads(&self) -> &[TensorId] {
         &self.reads
     }
@@ -90,6 +90,47 @@ impl Network {
         self.graph
             .tensor(tensor)
             .map_or("?", |tensor| tensor.name())
+    }
+
+    /// This network with the weights of its nodes as inputs of the graph, which the nodes read. The
+    /// other tensors keep their ids.
+    ///
+    /// # Errors
+    /// When a tensor has the name of a weight.
+    pub fn with_weights(&self) -> Result<Self, GraphError> {
+        let mut net = NetworkBuilder {
+            name: self.name,
+            graph: GraphBuilder::new(),
+            nodes: Vec::new(),
+            lengths: Vec::new(),
+            input: self.input,
+        };
+        for (id, tensor) in self.graph.tensors() {
+            let (graph, lengths) = (&mut net.graph, &mut net.lengths);
+            declare(graph, lengths, tensor.name(), self.length(id));
+        }
+        net.graph.input(self.input);
+        for (node, op) in self.nodes.iter().zip(self.graph.ops()) {
+            let mut node = node.clone();
+            if let Some(weight) = node.kernel.weight() {
+                let name = format!("{}.weight", op.name());
+                let weight = declare(&mut net.graph, &mut net.lengths, &name, weight.len());
+                net.graph.input(weight);
+                node.reads.push(weight);
+            }
+            net.push(op.name().into(), node);
+        }
+        net.build(self.output)
+    }
+
+    /// The tensors that are weights, with their values: none but of a network
+    /// [with weights](Self::with_weights).
+    pub fn weights(&self) -> impl Iterator<Item = (TensorId, &[f32])> {
+        let weighted = self.nodes.iter().filter(|node| {
+            let inputs = node.reads.len();
+            inputs > node.kernel.arity()
+        });
+        weighted.filter_map(|node| Some((*node.reads.last()?, node.kernel.weight()?)))
     }
 
     /// This network with its nodes in an order of lower peak load, if there is one.
@@ -312,6 +353,32 @@ mod tests {
         let part = orionrt::graph::Part::new;
         let parts: Vec<_> = graph.ops().iter().flat_map(|op| op.parts()).collect();
         assert_eq!(parts, [&part(relu, joined, 0), &part(input, joined, 12)]);
+    }
+
+    #[test]
+    fn weights_are_tensors_where_that_is_asked_for() {
+        let kernel = |salt: f32| Kernel::Linear {
+            weight: vec![salt; 16],
+            bias: vec![0.0; 4],
+        };
+        let mut net = NetworkBuilder::new("weights", 4);
+        let input = net.input();
+        let a = net.node("a", kernel(1.0), &[input]);
+        let relu = net.node("relu", Kernel::Relu, &[a]);
+        let b = net.node("b", kernel(2.0), &[relu]);
+        let net = net.build(b).unwrap();
+        assert_eq!(net.weights().count(), 0);
+        let weighted = net.with_weights().unwrap();
+        let found: Vec<_> = weighted.weights().collect();
+        let ids = ["a.weight", "b.weight"].map(|name| weighted.graph().find(name).unwrap());
+        assert_eq!(found, [(ids[0], &[1.0; 16][..]), (ids[1], &[2.0; 16][..])]);
+        assert_eq!(weighted.graph().inputs(), [input, ids[0], ids[1]]);
+        assert_eq!(weighted.nodes()[2].reads(), [relu, ids[1]]);
+        assert_eq!(
+            weighted.graph().ops()[1].in_place(),
+            net.graph().ops()[1].in_place()
+        );
+        assert_eq!(weighted.length(ids[0]), 16);
     }
 
     #[test]

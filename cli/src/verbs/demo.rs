@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::demo_capacity;
 use crate::{
     args::{Capacity, DemoArgs},
-    demo::{Measured, Network, Runs, measure, measure_fitted, networks},
+    demo::{Means, Measured, Network, Runs, measure, measure_fitted, networks},
     failure::Failure,
     format::{bar, duration, milliseconds, short_bytes, thousands},
     output, progress,
@@ -39,8 +39,12 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 fn within(args: &DemoArgs, capacity: Capacity, networks: &[Network]) -> Result<(), Failure> {
+    let means = Means {
+        ways: args.ways(),
+        stream_weights: args.stream_weights,
+    };
     let measured = progress::with_spinner("running three networks in less memory", || {
-        measure_fitted(networks, capacity, &args.ways(), args.iterations)
+        measure_fitted(networks, capacity, &means, args.iterations)
     })?;
     if args.json {
         output::print_json(&demo_capacity::Json::of(args, capacity, &measured))

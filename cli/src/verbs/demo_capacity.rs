@@ -27,16 +27,21 @@ pub(super) fn text(args: &DemoArgs, capacity: Capacity, measured: &[MeasuredFit]
         "OrionRT runs three networks, each within {of_peak}. Ways to free memory: {}.\n",
         ways.join(", ")
     );
+    if args.stream_weights {
+        text.push_str(
+            "Weights are tensors, too: they are read from a file when they are needed.\n",
+        );
+    }
     for network in measured {
         text.push('\n');
         // Writing to a string cannot fail.
         let _ = network_text(&mut text, args, network);
     }
     text.push_str(concat!(
-        "\nEvery byte of every tensor lies in an arena of the capacity; tensors that are spilled\n",
-        "lie in a memory-mapped temporary file meanwhile. The estimate stands on times of single\n",
-        "operators and copies, measured before. Beside the arena there are the weights, and the\n",
-        "buffers in which matrix products pack operands (at most 1.1 MiB), as without a limit.\n",
+        "\nEvery byte of every tensor lies in an arena of the capacity; what is spilled lies\n",
+        "in a memory-mapped temporary file meanwhile. The estimate stands on times of operators\n",
+        "and copies, measured before. Beside the arena there are, as without a limit, weights\n",
+        "that are not tensors, and buffers of matrix products (at most 1.1 MiB).\n",
     ));
     text
 }
@@ -63,6 +68,9 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &MeasuredFit) -> st
     let part = 100.0 * capacity as f64 / peak.max(1) as f64;
     let mut row = |label: &str, value: String| writeln!(text, "  {label:<28}{value:>12}");
     row("peak without a limit", short_bytes(peak))?;
+    if args.stream_weights {
+        row("of which weights", short_bytes(network.weight_bytes))?;
+    }
     row(
         "capacity",
         format!("{} ({part:.0} %)", short_bytes(capacity)),
@@ -71,8 +79,8 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &MeasuredFit) -> st
     let resident = network.resident_bytes.map_or("unknown".into(), short_bytes);
     row("resident in the arena", resident)?;
     let slow = fitted.slow_plan().peak();
-    if args.ways().contains(&Way::Spill) {
-        row("in the file", short_bytes(slow))?;
+    if network.slow.is_some() {
+        row("spilled to the file at once", short_bytes(slow))?;
         row(
             "spilled, fetched",
             pair(cost.written_bytes, cost.read_bytes),
@@ -118,6 +126,7 @@ pub(super) struct Json {
     /// As it was given: bytes, or percent of each peak.
     capacity: String,
     ways: Vec<&'static str>,
+    stream_weights: bool,
     networks: Vec<NetworkJson>,
 }
 
@@ -127,6 +136,8 @@ struct NetworkJson {
     operators: usize,
     /// Of the plan without a limit.
     peak_bytes: u64,
+    /// Zero unless weights are tensors.
+    weight_bytes: u64,
     asked_bytes: u64,
     /// More than what was asked for, if that was too little.
     capacity_bytes: u64,
@@ -140,7 +151,7 @@ struct NetworkJson {
     spilled_bytes: u64,
     fetched_bytes: u64,
     reruns: usize,
-    /// Null without spills.
+    /// Null where nothing is spilled or streamed.
     file_write_bytes_per_second: Option<f64>,
     file_read_bytes_per_second: Option<f64>,
     fitting_ms: f64,
@@ -158,6 +169,7 @@ impl Json {
             iterations: args.iterations,
             capacity: capacity.to_string(),
             ways: args.ways().into_iter().map(Way::name).collect(),
+            stream_weights: args.stream_weights,
             networks: measured.iter().map(NetworkJson::of).collect(),
         }
     }
@@ -176,6 +188,7 @@ impl NetworkJson {
             name: network.name,
             operators: network.operators,
             peak_bytes: network.peak_bytes,
+            weight_bytes: network.weight_bytes,
             asked_bytes: network.asked_bytes,
             capacity_bytes: within.capacity,
             too_little: within.refused.as_ref().map(ToString::to_string),

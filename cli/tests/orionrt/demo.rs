@@ -154,6 +154,42 @@ fn operators_that_are_rerun_give_the_same_bits() {
 }
 
 #[test]
+fn weights_that_stay_in_a_file_let_networks_run_in_half_of_their_memory() {
+    let args = [
+        "demo",
+        "--capacity",
+        "50%",
+        "--stream-weights",
+        "--way",
+        "spill",
+    ];
+    let args = [&args[..], &["--iterations", "1", "--json"]].concat();
+    let json = Folder::new().done(&args).json();
+    assert_eq!(json["stream_weights"], true);
+    let networks = json["networks"].as_array().unwrap();
+    let encoder = &networks[0];
+    let bytes = |name: &str| encoder[name].as_u64().unwrap();
+    assert_eq!(
+        (encoder["too_little"].is_null(), bytes("spills")),
+        (true, 0)
+    );
+    assert_eq!(bytes("capacity_bytes"), bytes("peak_bytes") / 2);
+    // Each weight is read once in a run; some may stay.
+    assert!(bytes("weight_bytes") > bytes("capacity_bytes"), "{encoder}");
+    assert!(bytes("fetched_bytes") <= bytes("weight_bytes"), "{encoder}");
+    assert!(
+        bytes("fetched_bytes") > bytes("peak_bytes") / 2,
+        "{encoder}"
+    );
+    for network in networks {
+        assert_eq!(network["bit_identical"], true);
+        let resident = network["resident_bytes"].as_u64();
+        let capacity = network["capacity_bytes"].as_u64().unwrap();
+        assert!(resident.is_none_or(|bytes| bytes <= capacity.next_multiple_of(1 << 16)));
+    }
+}
+
+#[test]
 fn a_capacity_that_is_too_small_is_named_and_the_least_is_used() {
     let args = ["demo", "--capacity", "1MiB", "--iterations", "1"];
     let report = Folder::new().done(&args).stdout;

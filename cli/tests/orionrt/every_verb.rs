@@ -10,7 +10,7 @@ use crate::run::{Folder, Run, THREE};
 #[test]
 fn wrong_usage_is_status_2_with_what_was_expected() {
     let folder = Folder::with("in.csv", THREE);
-    let cases: [(&[&str], &str); 29] = [
+    let cases: [(&[&str], &str); 30] = [
         (&[], "Usage"),
         (&["fly"], "unrecognized subcommand 'fly'"),
         (&["plan"], "<INPUT>"),
@@ -58,6 +58,7 @@ fn wrong_usage_is_status_2_with_what_was_expected() {
         ),
         (&["demo", "--capacity=-1"], "not a number of bytes"),
         (&["demo", "--way", "spill"], "--capacity"),
+        (&["demo", "--stream-weights"], "--capacity"),
     ];
     for (args, message) in cases {
         folder.run(args).failed(2, &[message]);

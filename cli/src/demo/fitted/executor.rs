@@ -21,7 +21,10 @@ use orionrt::{
     slots::SlotError,
 };
 
-use super::copies::{Copies, Memories};
+use super::{
+    copies::{Copies, Memories},
+    stored_weights::StoredWeights,
+};
 use crate::demo::{kernels::MAX_READS, network::Network, run_error::RunError};
 
 /// A network that is ready to run by a fitted schedule, any number of times.
@@ -30,6 +33,7 @@ pub struct FittedExecutor<'n> {
     network: &'n Network,
     schedule: &'n FitSchedule,
     copies: Copies<'n>,
+    weights: &'n StoredWeights,
     /// For each tensor, the element of the tensor that is no view at which it begins.
     starts: Vec<usize>,
     times: Vec<Duration>,
@@ -37,8 +41,13 @@ pub struct FittedExecutor<'n> {
 
 impl<'n> FittedExecutor<'n> {
     /// Prepares to run `network` by a schedule that was made for its graph, in memories that have
-    /// the plans of the schedule.
-    pub fn new(network: &'n Network, schedule: &'n FitSchedule, memories: &'n Memories) -> Self {
+    /// the plans of the schedule. Its weights, if they are tensors, come from `weights`.
+    pub fn new(
+        network: &'n Network,
+        schedule: &'n FitSchedule,
+        memories: &'n Memories,
+        weights: &'n StoredWeights,
+    ) -> Self {
         let mut starts = vec![0; network.graph().tensors().len()];
         for node in network.nodes() {
             if let Some(start) = node.kernel().view_start() {
@@ -49,6 +58,7 @@ impl<'n> FittedExecutor<'n> {
             network,
             schedule,
             copies: Copies::new(schedule, memories),
+            weights,
             starts,
             times: vec![Duration::ZERO; schedule.steps.len()],
         }
@@ -92,18 +102,19 @@ impl<'n> FittedExecutor<'n> {
         mut observe: impl FnMut(TensorId, &[f32]),
     ) -> Result<(), RunError> {
         let schedule = self.schedule;
-        if let Some(&Some(copy)) = schedule.inputs.first() {
-            let filled = self.copies.fill(copy, input);
-            filled.map_err(|error| self.no_memory(copy, error))?;
+        let inputs = self.network.graph().inputs().iter();
+        for (&tensor, copy) in inputs.zip(&schedule.inputs) {
+            if let &Some(copy) = copy {
+                self.fill(tensor, copy, input)?;
+            }
         }
         let last = schedule.end() - 1;
         for (at, step) in schedule.steps.iter().enumerate() {
             let start = Instant::now();
             match step.action {
                 FitAction::Run(op) | FitAction::Rerun(op) => self.operator(at, op)?,
-                FitAction::Fetch(_) if step.reads.is_empty() => {
-                    let filled = self.copies.fill(step.writes[0], input);
-                    filled.map_err(|error| self.no_memory(step.writes[0], error))?;
+                FitAction::Fetch(tensor) if step.reads.is_empty() => {
+                    self.fill(tensor, step.writes[0], input)?;
                 }
                 FitAction::Spill(_) | FitAction::Fetch(_) => self.transfer(at)?,
                 _ => return Err(RunError::UnknownStep { step: at }),
@@ -121,6 +132,13 @@ impl<'n> FittedExecutor<'n> {
         let result = self.network.output();
         output.copy_from_slice(self.read(last, result, schedule.outputs[0])?);
         Ok(())
+    }
+
+    /// Makes a copy of an input of the graph, from outside both memories.
+    fn fill(&mut self, tensor: TensorId, copy: CopyId, input: &[f32]) -> Result<(), RunError> {
+        let values = self.weights.get(tensor).unwrap_or(input);
+        let filled = self.copies.fill(copy, values);
+        filled.map_err(|error| self.no_memory(copy, error))
     }
 
     /// Runs an operator: over one of its operands if its result lies there, and not at all if its

@@ -20,6 +20,7 @@ use super::{
     copies::Memories,
     executor::FittedExecutor,
     profile::{operator_costs, slow_memory},
+    stored_weights::StoredWeights,
     within::{Within, fit_within},
 };
 use crate::{
@@ -42,6 +43,15 @@ const NODES: u64 = 200_000;
 /// The work of a search for a schedule.
 const WORK: u64 = 500_000;
 
+/// By which means memory is freed.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// What may be done with tensors that are idle.
+    pub ways: Vec<Way>,
+    /// Whether weights are tensors, too, which are read from a file when they are needed.
+    pub stream_weights: bool,
+}
+
 type AnyError = Box<dyn Error + Send + Sync>;
 
 /// The measurements of one network within a capacity.
@@ -59,6 +69,8 @@ pub struct MeasuredFit {
     pub within: Within,
     /// The time that it took to make the schedule, and to look for the least capacity if need be.
     pub fitting_time: Duration,
+    /// The bytes of the weights, if they are tensors.
+    pub weight_bytes: u64,
     /// The speeds of the slow memory, if it was used.
     pub slow: Option<SlowMemory>,
     /// The bytes of the arena's pages that were resident after the last run, if the system says.
@@ -75,11 +87,11 @@ pub struct MeasuredFit {
 pub fn measure_fitted(
     networks: &[Network],
     capacity: Capacity,
-    ways: &[Way],
+    means: &Means,
     iterations: u32,
 ) -> Result<Vec<MeasuredFit>, Failure> {
     let each = networks.iter().map(|network| {
-        let measured = side_by_side(network, capacity, ways, iterations);
+        let measured = side_by_side(network, capacity, means, iterations);
         measured.map_err(|error| Failure::demo(format!("{}: {error}", network.name())))
     });
     each.collect()
@@ -88,36 +100,38 @@ pub fn measure_fitted(
 fn side_by_side(
     network: &Network,
     capacity: Capacity,
-    ways: &[Way],
+    means: &Means,
     iterations: u32,
 ) -> Result<MeasuredFit, AnyError> {
+    let input = sample_input(network, INPUT_SEED);
+    let expected = on_the_heap(network, &input)?;
+    let network = &match means.stream_weights {
+        true => network.with_weights()?,
+        false => network.clone(),
+    };
+    let weights = StoredWeights::new(network)?;
     let planner = Planner::new().alignment(ALIGNMENT).nodes(NODES);
     let graph = network.graph();
     let peak_bytes = planner.plan(&graph.lifetimes())?.peak();
     let asked_bytes = capacity.of(peak_bytes);
-    let input = sample_input(network, INPUT_SEED);
-    let expected = on_the_heap(network, &input)?;
 
     let unlimited = unlimited(&planner, network)?;
     let roomy = Memories::new(&unlimited, unlimited.fast_plan().peak())?;
-    let mut plain = Subject::new(network, &unlimited, &roomy);
+    let mut plain = Subject::new(network, &unlimited, &roomy, &weights);
     let costs = operator_costs(
         &mut plain.executor,
         unlimited.schedule(),
         &input,
         &mut plain.output,
     )?;
-    let slow = match ways.contains(&Way::Spill) {
-        true => Some(slow_memory_of(network)?),
-        false => None,
-    };
+    let slow = slow_memory_of(network, means)?;
 
     let start = Instant::now();
-    let fit = |capacity| options(capacity, &costs, slow, ways);
+    let fit = |capacity| options(network, capacity, &costs, slow, means);
     let within = fit_within(&planner, graph, asked_bytes, fit, unlimited.clone())?;
     let fitting_time = start.elapsed();
     let memories = Memories::new(&within.fitted, within.capacity)?;
-    let mut limited = Subject::new(network, &within.fitted, &memories);
+    let mut limited = Subject::new(network, &within.fitted, &memories, &weights);
     for iteration in 0..=iterations {
         // In turns, so that neither way always finds the caches as the other left them.
         let bits = match iteration % 2 {
@@ -147,6 +161,10 @@ fn side_by_side(
         asked_bytes,
         within,
         fitting_time,
+        weight_bytes: network
+            .weights()
+            .map(|(_, weight)| size_of_val(weight) as u64)
+            .sum(),
         slow,
         resident_bytes,
         unlimited_time: later_median(&plain.times),
@@ -166,10 +184,15 @@ struct Subject<'n> {
 }
 
 impl<'n> Subject<'n> {
-    fn new(network: &'n Network, fitted: &'n Fitted, memories: &'n Memories) -> Self {
+    fn new(
+        network: &'n Network,
+        fitted: &'n Fitted,
+        memories: &'n Memories,
+        weights: &'n StoredWeights,
+    ) -> Self {
         let schedule = fitted.schedule();
         Self {
-            executor: FittedExecutor::new(network, schedule, memories),
+            executor: FittedExecutor::new(network, schedule, memories, weights),
             schedule,
             output: vec![0.0; network.length(network.output())],
             times: Vec::new(),
@@ -181,9 +204,9 @@ impl<'n> Subject<'n> {
     fn run(&mut self, input: &[f32], expected: &[f32]) -> Result<bool, RunError> {
         // The last run's result must not pass for this one's.
         self.output.fill(f32::NAN);
-        let start = Instant::now();
         self.executor.run(input, &mut self.output)?;
-        self.times.push(start.elapsed());
+        // Inputs are there before: weights, too, if they are not read when they are needed.
+        self.times.push(self.executor.times().iter().sum());
         let steps = self.schedule.steps.iter().zip(self.executor.times());
         let added = steps.filter(|(step, _)| !matches!(step.action, FitAction::Run(_)));
         self.added.push(added.map(|(_, &time)| time).sum());
@@ -213,15 +236,29 @@ fn unlimited(planner: &Planner, network: &Network) -> Result<Fitted, AnyError> {
     Ok(fitted)
 }
 
-fn slow_memory_of(network: &Network) -> Result<SlowMemory, AnyError> {
+/// The file, with no room for spills if only weights are read from one.
+fn slow_memory_of(network: &Network, means: &Means) -> Result<Option<SlowMemory>, AnyError> {
+    let spills = means.ways.contains(&Way::Spill);
+    if !spills && !means.stream_weights {
+        return Ok(None);
+    }
     let tensors = network.graph().tensors().map(|(id, _)| network.length(id));
     let all_bytes = network.graph().lifetimes().total_bytes();
-    Ok(slow_memory(tensors.max().unwrap_or(0), all_bytes)?)
+    let capacity = if spills { all_bytes } else { 0 };
+    let slow = slow_memory(tensors.max().unwrap_or(0), capacity)?;
+    Ok(Some(slow))
 }
 
-fn options(capacity: u64, costs: &OperatorCosts, slow: Option<SlowMemory>, ways: &[Way]) -> Fit {
+fn options(
+    network: &Network,
+    capacity: u64,
+    costs: &OperatorCosts,
+    slow: Option<SlowMemory>,
+    means: &Means,
+) -> Fit {
     let fit = Fit::within(capacity).costs(costs.clone()).work(WORK);
-    let fit = fit.recompute(ways.contains(&Way::Recompute));
+    let fit = fit.recompute(means.ways.contains(&Way::Recompute));
+    let fit = fit.stored(network.weights().map(|(tensor, _)| tensor));
     match slow {
         Some(slow) => fit.slow(slow),
         None => fit,

@@ -2,16 +2,18 @@
 //! it.
 //!
 //! ```text
-//! mapped_file   the slow memory: a file that is mapped into memory
-//! copies        the copies of tensors in both memories
-//! executor      runs a network by a fitted schedule
-//! profile       what operators and copies cost on this machine
-//! within        fits into a capacity, or into the least that is known
-//! measure       runs within the capacity and without a limit, side by side
+//! mapped_file     the slow memory: a file that is mapped into memory
+//! stored_weights  the weights in a file
+//! copies          the copies of tensors in both memories
+//! executor        runs a network by a fitted schedule
+//! profile         what operators and copies cost on this machine
+//! within          fits into a capacity, or into the least that is known
+//! measure         runs within the capacity and without a limit, side by side
 //! ```
 
 // A file uses only files above it in this list.
 mod mapped_file;
+mod stored_weights;
 mod copies;
 mod executor;
 mod profile;
@@ -20,4 +22,4 @@ mod measure;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use measure::{MeasuredFit, measure_fitted};
+pub(crate) use measure::{Means, MeasuredFit, measure_fitted};

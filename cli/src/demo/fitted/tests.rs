@@ -12,6 +12,7 @@ use orionrt::{
 use super::{
     copies::Memories,
     executor::FittedExecutor,
+    stored_weights::StoredWeights,
     within::{Within, fit_within},
 };
 use crate::demo::{
@@ -50,7 +51,8 @@ fn expected(network: &Network) -> Vec<u32> {
 /// The bits of two runs within a capacity, in an arena of no more.
 fn within(network: &Network, fitted: &Fitted, capacity: u64) -> Vec<u32> {
     let memories = Memories::new(fitted, capacity).unwrap();
-    let mut executor = FittedExecutor::new(network, fitted.schedule(), &memories);
+    let weights = StoredWeights::new(network).unwrap();
+    let mut executor = FittedExecutor::new(network, fitted.schedule(), &memories, &weights);
     let input = sample_input(network, INPUT_SEED);
     let [first, second] = [1, 2].map(|_| {
         let mut output = vec![f32::NAN; network.length(network.output())];
@@ -66,7 +68,7 @@ fn planner() -> Planner {
 }
 
 /// The network within this part of its load, or within the least that is found.
-fn fitted(network: &Network, percent: u64, allow: Allow) -> Within {
+fn fitted(network: &Network, percent: u64, allow: impl Fn(Fit) -> Fit) -> Within {
     let graph = network.graph();
     let lifetimes = graph.lifetimes();
     let all = Fit::within(lifetimes.total_bytes()).reorder(false);
@@ -119,6 +121,26 @@ fn the_networks_of_the_demo_give_the_same_bits_in_every_way() {
 }
 
 #[test]
+fn weights_that_are_read_when_they_are_needed_change_no_bit() {
+    for network in small_networks(1) {
+        let weighted = network.with_weights().unwrap();
+        let weights: Vec<_> = weighted.weights().map(|(id, _)| id).collect();
+        let count = weights.len();
+        let within_ = fitted(&weighted, 60, |fit| {
+            // No room for spills.
+            let fit = fit.slow(SlowMemory::new(0, 1e9));
+            fit.stored(weights.iter().copied())
+        });
+        let bits = within(&weighted, &within_.fitted, within_.capacity);
+        assert_eq!(bits, expected(&network), "{}", network.name());
+        let [reruns, spills, fetches] = added(&within_.fitted);
+        assert_eq!((reruns, spills), (0, 0));
+        assert!(fetches > 0 && fetches <= count, "{fetches} of {count}");
+        assert!(within_.capacity < weighted.graph().lifetimes().load());
+    }
+}
+
+#[test]
 fn random_networks_give_the_same_bits_within_a_capacity() {
     let mut steps = [0; 3];
     for seed in 0..60 {
@@ -145,7 +167,8 @@ fn a_step_that_needs_a_copy_that_is_not_there_is_an_error() {
     let step = schedule.steps.remove(fetch.unwrap());
     let read = schedule.copy(step.reads[0]).unwrap().tensor;
     schedule.steps.insert(0, step);
-    let mut executor = FittedExecutor::new(&network, &schedule, &memories);
+    let weights = StoredWeights::new(&network).unwrap();
+    let mut executor = FittedExecutor::new(&network, &schedule, &memories, &weights);
     let mut output = vec![0.0; network.length(network.output())];
     let input = sample_input(&network, INPUT_SEED);
     let error = executor.run(&input, &mut output).unwrap_err().to_string();

@@ -112,6 +112,17 @@ impl Kernel {
         }
     }
 
+    /// Its weights that are large, without the bias.
+    pub fn weight(&self) -> Option<&[f32]> {
+        match self {
+            Self::Linear { weight, .. }
+            | Self::BlockedLinear { weight, .. }
+            | Self::StackedLinear { weight, .. }
+            | Self::Depthwise { weight, .. } => Some(weight),
+            _ => None,
+        }
+    }
+
     /// The operands that [`run_in_place`](Self::run_in_place) can overwrite, the preferred one
     /// first.
     pub fn overwrites(&self) -> &'static [usize] {
@@ -159,13 +170,21 @@ impl Kernel {
         }
     }
 
-    /// Computes `output` from `inputs`.
+    /// Computes `output` from `inputs`. After those of a kernel with a [`weight`](Self::weight) may
+    /// come another one, to be used in its place.
     ///
     /// # Panics
     /// When the inputs are not those of a node with this kernel.
     pub fn run(&self, inputs: &[&[f32]], output: &mut [f32]) {
         match (self, inputs) {
             (Self::Linear { weight, bias }, [x]) => matrix::linear(x, weight, bias, output),
+            (Self::Linear { bias, .. }, [x, weight]) => matrix::linear(x, weight, bias, output),
+            (Self::BlockedLinear { blocks, bias, .. }, [x, weight]) => {
+                matrix::blocked_linear(x, *blocks, weight, bias, output)
+            }
+            (Self::StackedLinear { count, bias, .. }, [x, weight]) => {
+                matrix::stacked_linear(x, *count, weight, bias, output)
+            }
             (
                 Self::BlockedLinear {
                     blocks,
@@ -201,6 +220,9 @@ impl Kernel {
                 },
                 [x],
             ) => images::depthwise(x, *image, weight, bias, output),
+            (Self::Depthwise { image, bias, .. }, [x, weight]) => {
+                images::depthwise(x, *image, weight, bias, output)
+            }
             (Self::MaxPool(image), [x]) => images::max_pool(x, *image, output),
             (Self::Upsample(image), [x]) => images::upsample(x, *image, output),
             (Self::Concat, [a, b]) => {
