@@ -217,8 +217,32 @@ class Map:
         ends = document.numbers(gaps.get("ends"), f"{place}.gaps.ends")
         self.gaps = cut(pairs, ends, f"{place}.gaps")
         need(len(ends) == count, f"{place}.gaps.ends", f"{len(ends)} values for {count} tensors")
+        self.windows = self.read_windows(document, of.get("windows"), count, f"{place}.windows")
         for i in range(count):
             self.check_tensor(i, f"{place}[{i}]")
+
+    def read_windows(self, document, of, count, place):
+        """For each tensor what is needed of it, if that is not all: (lower, upper, first, end)."""
+        if of is None:
+            return [()] * count
+        need(isinstance(of, dict), place, "no columns")
+        pieces = list(
+            zip(
+                document.numbers(of.get("lower"), f"{place}.lower", least=-EXACT),
+                document.numbers(of.get("upper"), f"{place}.upper", least=-EXACT),
+                document.numbers(of.get("first"), f"{place}.first"),
+                document.numbers(of.get("end"), f"{place}.end"),
+                strict=True,
+            )
+        )
+        windows = cut(pieces, document.numbers(of.get("ends"), f"{place}.ends"), place)
+        need(len(windows) == count, f"{place}.ends", f"{len(windows)} values for {count} tensors")
+        for i, all_of_one in enumerate(windows):
+            for lower, upper, first, end in all_of_one:
+                is_within = self.lower[i] <= lower < upper <= self.upper[i]
+                need(is_within, f"{place}[{i}]", f"it is needed in {lower}..{upper}")
+                need(first < end <= self.size[i], f"{place}[{i}]", f"bytes {first}..{end}")
+        return windows
 
     def check_tensor(self, i, place):
         lower, upper = self.lower[i], self.upper[i]
@@ -317,12 +341,22 @@ class Map:
             if at < self.upper[i]:
                 yield at, self.upper[i], i
 
+    def pieces(self):
+        """What is needed of tensors with bytes of their own: (start, end, tensor, first, size)."""
+        for i in range(len(self.name)):
+            if not self.within[i]:
+                for lower, upper, first, end in self.windows[i]:
+                    yield lower, upper, i, first, end - first
+        for start, end, i in self.live_ranges():
+            if not self.windows[i]:
+                yield start, end, i, 0, self.size[i]
+
     def computed_profile(self):
         """The load at each step at which it changes."""
         changes = {self.first_step: 0} if self.first_step < self.end_step else {}
-        for start, end, i in self.live_ranges():
-            changes[start] = changes.get(start, 0) + self.size[i]
-            changes[end] = changes.get(end, 0) - self.size[i]
+        for start, end, _, _, size in self.pieces():
+            changes[start] = changes.get(start, 0) + size
+            changes[end] = changes.get(end, 0) - size
         load, profile = 0, []
         for step in sorted(changes):
             load += changes[step]
@@ -333,23 +367,26 @@ class Map:
     def check_overlaps(self, place):
         """No two tensors that are alive together share a byte; a sweep over the steps."""
         events = []
-        for start, end, i in self.live_ranges():
-            events.append((end, 0, i))
-            events.append((start, 1, i))
+        pieces = list(self.pieces())
+        for number, (start, end, *_) in enumerate(pieces):
+            events.append((end, 0, number))
+            events.append((start, 1, number))
         events.sort()
+        begin = [self.offset[i] + first for _, _, i, first, _ in pieces]
         # The alive ones by offset: since they are disjoint, neighbours are all that can meet.
         alive = Sorted()
-        for _, begins, i in events:
+        for _, begins, number in events:
             if not begins:
-                alive.remove((self.offset[i], i))
+                alive.remove((begin[number], number))
                 continue
-            below, above = alive.insert((self.offset[i], i))
-            for low, high in ((below, i), (i, above)):
+            below, above = alive.insert((begin[number], number))
+            for low, high in ((below, number), (number, above)):
                 if low is not None and high is not None:
                     need(
-                        self.offset[low] + self.size[low] <= self.offset[high],
+                        begin[low] + pieces[low][4] <= begin[high],
                         place,
-                        f"tensors {low} and {high} share bytes while both are alive",
+                        f"tensors {pieces[low][2]} and {pieces[high][2]} share bytes while both "
+                        "are alive",
                     )
 
     def check_claims(self, document, of, place):

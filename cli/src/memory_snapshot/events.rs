@@ -1,11 +1,12 @@
 //! The allocations and frees of a plan, in order.
 //!
-//! Stands on the library. Invariant: at each step tensors are freed before others are allocated, so
-//! that no two that are allocated at once have a byte in common.
+//! Stands on the library. A tensor with windows is a block for each of its pieces. Invariant: at
+//! each step tensors are freed before others are allocated, so that no two that are allocated at
+//! once have a byte in common.
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Plan, TensorId};
+use orionrt::{Plan, TensorId, lifetimes::Piece};
 
 /// A tensor gets its bytes or gives them up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +16,9 @@ pub(super) struct Event {
     pub(super) action: Action,
     /// The number of the tensor.
     pub(super) tensor: usize,
+    /// Where in the tensor the block begins, and how large it is, in bytes.
+    pub(super) start: u64,
+    pub(super) size: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,18 +28,17 @@ pub(super) enum Action {
 }
 
 /// All events of tensors that have bytes of their own, one pair for each range of steps at which
-/// one is alive.
+/// one is alive or, with windows, for each of its pieces.
 pub(super) fn events(plan: &Plan) -> Vec<Event> {
     let lifetimes = plan.lifetimes();
     let tensors = lifetimes.iter().filter(|(_, _, row)| row.occupies());
-    let ranges =
-        tensors.flat_map(|(id, _, _)| lifetimes.live_ranges(id).map(move |range| (id, range)));
-    let mut events: Vec<_> = ranges
-        .flat_map(|(id, range)| {
-            let event = |step, action| event(id, step, action);
+    let pieces = tensors.flat_map(|(id, _, _)| lifetimes.pieces(id).map(move |piece| (id, piece)));
+    let mut events: Vec<_> = pieces
+        .flat_map(|(id, piece)| {
+            let event = |step, action| event(id, step, action, &piece);
             [
-                event(range.start, Action::Allocate),
-                event(range.end, Action::Free),
+                event(piece.steps.start, Action::Allocate),
+                event(piece.steps.end, Action::Free),
             ]
         })
         .collect();
@@ -43,10 +46,12 @@ pub(super) fn events(plan: &Plan) -> Vec<Event> {
     events
 }
 
-fn event(id: TensorId, step: i64, action: Action) -> Event {
+fn event(id: TensorId, step: i64, action: Action, piece: &Piece) -> Event {
     Event {
         step,
         action,
         tensor: id.index(),
+        start: piece.bytes.start,
+        size: piece.bytes.end - piece.bytes.start,
     }
 }

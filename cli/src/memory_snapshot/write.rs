@@ -8,7 +8,8 @@
 //! segments             [{device, address, total_size, ..., blocks: [one that is free]}]
 //! device_traces        [[{action, addr, size, stream, time_us, frames}, ...]]
 //!   segment_alloc      the region
-//!   alloc              a tensor at its offset, with the operator that writes it
+//!   alloc              a tensor at its offset, or one of its windows, with the operator that
+//!                      writes it
 //!   free_requested,    the same tensor after its last step, with the operator of that step
 //!   free_completed
 //! ```
@@ -181,8 +182,7 @@ impl<'s> Snapshot<'s> {
 
     fn event(&mut self, event: Event) -> io::Result<()> {
         let id = TensorId::from_index(event.tensor);
-        let (Some(row), Some(offset)) = (self.plan.lifetimes().get(id), self.plan.offset(id))
-        else {
+        let Some(offset) = self.plan.offset(id) else {
             return Ok(());
         };
         let actions: &[&'static str] = match event.action {
@@ -193,8 +193,8 @@ impl<'s> Snapshot<'s> {
         for action in actions {
             self.entry_begin(&Entry {
                 action,
-                address: BASE + offset,
-                size: row.size,
+                address: BASE + offset + event.start,
+                size: event.size,
                 step: event.step,
             })?;
             self.pickler.name("frames")?;

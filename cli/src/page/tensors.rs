@@ -1,4 +1,4 @@
-//! The tensors of a map: their steps, bytes, names and gaps, in columns.
+//! The tensors of a map: their steps, bytes, names, gaps and windows, in columns.
 //!
 //! Stands on `sink`. Invariant: there is one entry for each tensor, in their order.
 
@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use orionrt::{Lifetimes, Plan};
+use orionrt::{Lifetimes, Plan, TensorId, lifetimes::Piece};
 use serde::Serialize;
 
 use super::{
@@ -26,6 +26,8 @@ pub(super) struct TensorsJson {
     shape: Column,
     element: Column,
     gaps: GapsJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    windows: Option<WindowsJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -33,6 +35,16 @@ struct GapsJson {
     ends: Column,
     lower: Column,
     upper: Column,
+}
+
+/// What tensors with windows need: some bytes at some steps.
+#[derive(Debug, Serialize)]
+struct WindowsJson {
+    ends: Column,
+    lower: Column,
+    upper: Column,
+    first: Column,
+    end: Column,
 }
 
 /// What all offsets of tensors with bytes of their own are multiples of.
@@ -68,6 +80,43 @@ pub(super) fn tensors(
             indices().map(|i| typed(i).map_or(String::new(), |of| of.element.to_string())),
         )?,
         gaps: gaps(lifetimes, sink)?,
+        windows: match lifetimes.has_windows() {
+            true => Some(windows(lifetimes, sink)?),
+            false => None,
+        },
+    })
+}
+
+/// The pieces of a tensor that is not needed whole whenever it is alive; none of any other.
+fn windows_of(lifetimes: &Lifetimes, id: TensorId) -> Vec<Piece> {
+    let size = lifetimes.get(id).map_or(0, |row| row.size);
+    let pieces: Vec<Piece> = lifetimes.pieces(id).collect();
+    match pieces.iter().all(|piece| piece.bytes == (0..size)) {
+        true => Vec::new(),
+        false => pieces,
+    }
+}
+
+/// How many tensors are not needed whole whenever they are alive.
+pub(super) fn with_windows(lifetimes: &Lifetimes) -> usize {
+    if !lifetimes.has_windows() {
+        return 0;
+    }
+    let ids = lifetimes.iter().map(|(id, _, _)| id);
+    ids.filter(|&id| !windows_of(lifetimes, id).is_empty())
+        .count()
+}
+
+fn windows(lifetimes: &Lifetimes, sink: &mut Sink<'_>) -> Result<WindowsJson, TooLarge> {
+    let each = lifetimes.iter().map(|(id, _, _)| windows_of(lifetimes, id));
+    let each: Vec<Vec<Piece>> = each.collect();
+    let all = || each.iter().flatten();
+    Ok(WindowsJson {
+        ends: sink.columns.add(ends(each.iter().map(Vec::len)))?,
+        lower: sink.columns.add(all().map(|piece| piece.steps.start))?,
+        upper: sink.columns.add(all().map(|piece| piece.steps.end))?,
+        first: sink.columns.add(all().map(|piece| piece.bytes.start))?,
+        end: sink.columns.add(all().map(|piece| piece.bytes.end))?,
     })
 }
 

@@ -257,6 +257,33 @@ fn gaps_of_a_tensor_are_its_own() {
     );
 }
 
+#[test]
+fn windows_of_a_tensor_are_kept_and_a_note_says_that_it_is_drawn_whole() {
+    let rows = "id,lower,upper,size,gaps\na,0,6,100,2-4@10:30\nb,2,4,70,\n";
+    let folder = Folder::with("in.csv", rows);
+    let (document, _) = page(&folder, &["plan", "in.csv"]);
+    let windows = &document.map()["tensors"]["windows"];
+    let windows = |name: &str| document.column(&windows[name]);
+    assert_eq!(windows("ends"), [3.0, 3.0]);
+    assert_eq!(
+        (windows("lower"), windows("upper")),
+        (vec![0.0, 2.0, 4.0], vec![2.0, 4.0, 6.0])
+    );
+    assert_eq!(
+        (windows("first"), windows("end")),
+        (vec![0.0, 10.0, 0.0], vec![100.0, 30.0, 100.0])
+    );
+    let note = document.header["notes"][0].as_str().expect("a note");
+    assert!(
+        note.starts_with("tensors with windows (1) are drawn whole"),
+        "{note}"
+    );
+    let without = Folder::with("in.csv", "id,lower,upper,size\na,0,6,100\n");
+    let (document, _) = page(&without, &["plan", "in.csv"]);
+    assert!(document.map()["tensors"].get("windows").is_none());
+    assert_eq!(document.header["notes"].as_array().map(Vec::len), Some(0));
+}
+
 /// ```text
 /// x [1, 4, 8, 8] ─ relu ─► a ─ exp ─► b ─ add(b, a) ─► c ─ sum ─► d ─ neg ─► y
 /// ```

@@ -105,6 +105,22 @@ fn tensors_within_others_have_no_block_of_their_own() {
 }
 
 #[test]
+fn a_tensor_with_a_window_is_a_block_for_each_of_its_pieces() {
+    let text = "id,lower,upper,size,gaps\na,0,6,100,2-4@10:30\nb,2,4,70,\n";
+    let folder = Folder::with("in.csv", text);
+    let (json, read) = written(&folder, "in.csv", &[]);
+    assert_eq!((&json["load"], &json["peak"]), (&json!(100), &json!(100)));
+    let Some(read) = read else { return };
+    let expected = [
+        json!(["a", null, 0, 2, 0, 100]),
+        json!(["a", null, 2, 4, 10, 20]),
+        json!(["a", null, 4, 6, 0, 100]),
+        json!(["b", null, 2, 4, 30, 70]),
+    ];
+    assert_eq!(blocks(&read), expected);
+}
+
+#[test]
 fn a_tensor_with_a_gap_is_a_block_before_and_one_after_it() {
     let text = "id,lower,upper,size,gaps\na,-2,6,100,1-3\nb,1,3,100,\n";
     let folder = Folder::with("in.csv", text);
