@@ -67,7 +67,8 @@
 //!
 //! Linux has everything. FreeBSD and Apple's systems (`bsd.rs`) and Windows lack some of it, and
 //! refuse it as unsupported ([`MapError::is_unsupported`](mapping::MapError::is_unsupported)):
-//! moving pages, advice for huge pages, binding to a NUMA node. `docs/platforms.md` in the
+//! moving pages, advice for huge pages, binding to a NUMA node, which Windows chooses for
+//! [reservations](mapping::Mapping::reserve_on_node) instead. `docs/platforms.md` in the
 //! repository says what works where, and how that was checked.
 //!
 //! On Windows a committed page counts against the commit limit of the machine before it is touched,

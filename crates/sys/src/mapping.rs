@@ -32,6 +32,10 @@ use crate::{
 /// before.
 pub const DISCARD_WRITES: bool = Os::DISCARD_WRITES;
 
+/// Whether memory comes from a NUMA node only if its addresses were reserved so
+/// ([`Mapping::reserve_on_node`]), as on Windows; [`Mapping::bind`] is unsupported there.
+pub const NODES_ARE_RESERVED: bool = Os::NODES_ARE_RESERVED;
+
 /// An owned range of address space, and the memory in it.
 ///
 /// ```
@@ -59,6 +63,31 @@ impl Mapping {
         let refused = |reason| MapError::new(MapCall::Reserve, len, reason);
         let len = round_up(len.max(1)).ok_or(refused(OsError::OutOfMemory))?;
         let base = Os::reserve(len, align.max(PAGE)).map_err(refused)?;
+        checker::mapped(base, len);
+        Ok(Self { base, len })
+    }
+
+    /// Reserves address space as [`reserve`](Self::reserve) does, whose memory comes from one NUMA
+    /// node: from that alone or, where [`NODES_ARE_RESERVED`], as long as the node has some left.
+    ///
+    /// ```
+    /// use orionrt_sys::mapping::{Mapping, PAGE};
+    ///
+    /// match Mapping::reserve_on_node(1 << 20, PAGE, 0) {
+    ///     Ok(mapping) => mapping.commit(0..1 << 20)?,
+    ///     Err(refused) => println!("{refused}"), // as in many containers
+    /// }
+    /// # Ok::<(), orionrt_sys::mapping::MapError>(())
+    /// ```
+    pub fn reserve_on_node(len: usize, align: usize, node: u32) -> Result<Self, MapError> {
+        if !NODES_ARE_RESERVED {
+            let mapping = Self::reserve(len, align)?;
+            mapping.bind(0..mapping.len(), node)?;
+            return Ok(mapping);
+        }
+        let refused = |reason| MapError::new(MapCall::Bind, len, reason);
+        let len = round_up(len.max(1)).ok_or(refused(OsError::OutOfMemory))?;
+        let base = Os::reserve_on_node(len, align.max(PAGE), node).map_err(refused)?;
         checker::mapped(base, len);
         Ok(Self { base, len })
     }
@@ -236,7 +265,7 @@ impl Mapping {
     }
 
     /// Has the memory of `range` come from one NUMA node alone, if nothing there has been touched
-    /// yet.
+    /// yet. Unsupported where [`NODES_ARE_RESERVED`].
     pub fn bind(&self, range: Range<usize>, node: u32) -> Result<(), MapError> {
         self.request(MapCall::Bind, range, |pages| {
             // SAFETY: pages of this mapping.

@@ -110,7 +110,8 @@ impl ArenaBuilder {
     }
 
     /// Has all of the arena's memory come from one NUMA node, whichever thread touches it first.
-    /// Where that node is the only one, nothing needs to be done; [`Arena::numa`] tells.
+    /// Where that node is the only one, nothing needs to be done; [`Arena::numa`] tells. On
+    /// Windows, memory comes from other nodes when that one has none left.
     ///
     /// ```
     /// use orionrt_alloc::{arena::Numa, Arena};
@@ -172,13 +173,8 @@ impl ArenaBuilder {
                 block_bytes: self.block_bytes,
             }));
         }
-        let huge = match self.huge_pages {
-            HugePages::Always => HUGE_PAGE,
-            HugePages::Off | HugePages::OnRequest => 1,
-        };
-        let align = self.alignment.max(huge);
-        let mut memory = ArenaMemory::map(self.capacity, self.block_bytes, align)?;
-        let numa = self.bind(&memory, NumaNodes::known)?;
+        let mut memory = ArenaMemory::map(self.capacity, self.block_bytes, self.least_align())?;
+        let numa = self.bind(&mut memory, NumaNodes::known)?;
         memory.advise_huge(self.huge_pages);
         if self.pinned {
             memory.lock()?;
@@ -188,11 +184,20 @@ impl ArenaBuilder {
         Ok(Arena::new(memory, self.pinned).with_numa(numa))
     }
 
+    /// The least alignment of the arena's base address.
+    #[cfg(feature = "std")]
+    fn least_align(&self) -> usize {
+        match self.huge_pages {
+            HugePages::Always => self.alignment.max(HUGE_PAGE),
+            HugePages::Off | HugePages::OnRequest => self.alignment,
+        }
+    }
+
     /// Binds memory that nobody has touched to the node that was asked for.
     #[cfg(feature = "std")]
     fn bind(
         &self,
-        memory: &ArenaMemory,
+        memory: &mut ArenaMemory,
         online: impl FnOnce() -> Option<NumaNodes>,
     ) -> Result<Numa, ArenaError> {
         let Some(node) = self.numa_node else {
@@ -206,7 +211,7 @@ impl ArenaBuilder {
         if known.is_some_and(NumaNodes::is_single) {
             return Ok(Numa::SingleNode);
         }
-        match memory.bind(node) {
+        match memory.bind(node, self.least_align()) {
             Ok(()) => Ok(Numa::Bound { node }),
             // A system that neither tells its nodes nor has the call has one.
             Err(error) if known.is_none() && error.is_missing() => match node {
@@ -280,6 +285,8 @@ impl ArenaBuilder {
 
 #[cfg(all(test, feature = "std"))]
 mod tests {
+    use core::alloc::Layout;
+
     use super::*;
     use orionrt_sys::mapping::{
         MapCall,
@@ -293,17 +300,20 @@ mod tests {
 
     #[test]
     fn memory_is_bound_where_there_are_several_nodes() {
-        let memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
+        let mut memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
         let builder = || Arena::builder().numa_node(0);
         assert_eq!(
-            Arena::builder().bind(&memory, nodes("0-1")),
+            Arena::builder().bind(&mut memory, nodes("0-1")),
             Ok(Numa::Unbound)
         );
         faults::refuse_after(Some(0));
-        assert_eq!(builder().bind(&memory, nodes("0")), Ok(Numa::SingleNode));
-        let refused = builder().bind(&memory, nodes("0,2")).unwrap_err();
+        assert_eq!(
+            builder().bind(&mut memory, nodes("0")),
+            Ok(Numa::SingleNode)
+        );
+        let refused = builder().bind(&mut memory, nodes("0,2")).unwrap_err();
         faults::refuse_after(None);
-        match builder().bind(&memory, nodes("0-1")) {
+        match builder().bind(&mut memory, nodes("0-1")) {
             Ok(bound) => assert_eq!(bound, Numa::Bound { node: 0 }),
             Err(ArenaError::CannotBind { error, .. }) => {
                 // EPERM in a container that forbids the call, ENOSYS in a kernel that lacks it.
@@ -318,16 +328,21 @@ mod tests {
         };
         assert_eq!((error.call(), error.bytes()), (MapCall::Bind, 1 << 20));
         assert!(refused.to_string().contains("node 0 (online are 0,2)"));
+        // It may have other addresses now.
+        let granted = memory.allocate(Layout::new::<u64>()).unwrap();
+        assert_eq!(granted.start, memory.first());
+        // SAFETY: a block of eight bytes, at the start of aligned memory.
+        unsafe { granted.start.cast::<u64>().write(1) };
     }
 
     /// Where `/sys` is hidden, the kernel is asked: it is the call that tells whether there is a
     /// node.
     #[test]
     fn memory_is_bound_where_the_system_does_not_tell_its_nodes() {
-        let memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
-        let bind = |node, error_number| {
+        let mut memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
+        let mut bind = |node, error_number| {
             faults::refuse(Refusal::of(Call::Bind).with_error_number(error_number));
-            let bound = Arena::builder().numa_node(node).bind(&memory, || None);
+            let bound = Arena::builder().numa_node(node).bind(&mut memory, || None);
             faults::refuse_after(None);
             bound
         };
@@ -348,8 +363,10 @@ mod tests {
 
     #[test]
     fn the_error_for_a_missing_node_lists_the_nodes_that_exist() {
-        let memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
-        let error = Arena::builder().numa_node(3).bind(&memory, nodes("0-1"));
+        let mut memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
+        let error = Arena::builder()
+            .numa_node(3)
+            .bind(&mut memory, nodes("0-1"));
         let text = error.unwrap_err().to_string();
         assert_eq!(text, "there is no NUMA node 3: online are 0-1");
     }

@@ -107,10 +107,7 @@ impl ArenaMemory {
     ) -> Result<Self, MemoryError> {
         let capacity = mapping::round_up(capacity.max(1));
         let capacity = capacity.unwrap_or(usize::MAX & !(mapping::PAGE - 1));
-        // With a base aligned to the next power of two, every alignment up to the capacity can be
-        // had.
-        let reach = capacity.checked_next_power_of_two().unwrap_or(1);
-        let mapping = Mapping::reserve(capacity, reach.max(align).max(block_bytes))?;
+        let mapping = Mapping::reserve(capacity, base_align(capacity, align.max(block_bytes)))?;
         let words = Buddy::<BitmapWords>::words_for(capacity, block_bytes);
         let words = BitmapWords::mapped(words)?;
         checker::pool_opened(mapping.base());
@@ -400,12 +397,24 @@ impl ArenaMemory {
         };
     }
 
-    /// Has all memory that has not been touched yet come from one NUMA node.
-    pub(super) fn bind(&self, node: u32) -> Result<(), MapError> {
-        match &self.backing {
-            Backing::Mapped(mapping) => mapping.bind(0..mapping.len(), node),
-            Backing::Lent => Ok(()),
+    /// Has all of the memory, which nobody has touched yet, come from one NUMA node. `align` is
+    /// what [`map`](Self::map) was called with.
+    pub(super) fn bind(&mut self, node: u32, align: usize) -> Result<(), MapError> {
+        debug_assert_eq!(self.committed, 0, "bound before it is used");
+        let Backing::Mapped(mapping) = &mut self.backing else {
+            return Ok(());
+        };
+        if !mapping::NODES_ARE_RESERVED {
+            return mapping.bind(0..mapping.len(), node);
         }
+        // Other addresses take the place of those that were reserved without a node.
+        let align = base_align(mapping.len(), align.max(self.buddy.block_bytes()));
+        let on_node = Mapping::reserve_on_node(mapping.len(), align, node)?;
+        checker::pool_closed(self.first);
+        self.first = on_node.base();
+        checker::pool_opened(self.first);
+        *mapping = on_node;
+        Ok(())
     }
 
     /// Commits and page-locks everything.
@@ -486,6 +495,13 @@ impl ArenaMemory {
         }
         given_back
     }
+}
+
+/// The alignment of a mapping's base, no less than `align`: aligned to the next power of two of the
+/// capacity, every alignment up to that can be had.
+#[cfg(feature = "std")]
+fn base_align(capacity: usize, align: usize) -> usize {
+    capacity.checked_next_power_of_two().unwrap_or(1).max(align)
 }
 
 /// Tells memory checkers that nobody may touch these bytes of a mapping.

@@ -71,6 +71,10 @@ pub(crate) trait System {
     /// Whether [`discard`](Self::discard) writes zeros.
     const DISCARD_WRITES: bool = false;
 
+    /// Whether a NUMA node is chosen when addresses are [reserved](Self::reserve_on_node), and not
+    /// for parts of a reservation by [`bind`](Self::bind).
+    const NODES_ARE_RESERVED: bool = false;
+
     // Memory, required.
 
     /// Reserves `len` bytes of address space, whole pages, at a multiple of `align`, a power of two
@@ -195,6 +199,13 @@ pub(crate) trait System {
     /// # Safety
     /// As for every call.
     unsafe fn bind(_pages: Pages, _node: u32) -> Result<(), OsError> {
+        faults::pass(Call::Bind)?;
+        Err(OsError::Unsupported)
+    }
+
+    /// Reserves as [`reserve`](Self::reserve) does. The memory comes from one NUMA node, as long as
+    /// that has some left. For systems where [`NODES_ARE_RESERVED`](Self::NODES_ARE_RESERVED).
+    fn reserve_on_node(_len: usize, _align: usize, _node: u32) -> Result<NonNull<u8>, OsError> {
         faults::pass(Call::Bind)?;
         Err(OsError::Unsupported)
     }

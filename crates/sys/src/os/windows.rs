@@ -2,8 +2,8 @@
 //! storage.
 //!
 //! What is committed counts against the commit limit of the machine at once (memory and paging
-//! files), whether it is touched or not. Large pages and the choice of a NUMA node are for whole
-//! allocations, made in one call, and not for parts of a reservation: both are refused. There is
+//! files), whether it is touched or not. A NUMA node is chosen for a whole reservation, when it is
+//! made. Large pages are for whole allocations that are committed at once, and refused. There is
 //! neither `fork` nor a call that moves pages.
 //!
 //! Invariant: every call that the system may refuse and whose caller acts on it goes through `ask`,
@@ -50,8 +50,14 @@ use windows_sys::Win32::{
     },
 };
 
-use self::call::{ask, at};
-use super::{OsError, Pages, System, faults::Call};
+use self::{
+    call::{ask, at},
+    reserve::ANY_NODE,
+};
+use super::{
+    OsError, Pages, System,
+    faults::{self, Call},
+};
 
 /// The implementation of [`System`] for Windows.
 pub(crate) struct Windows;
@@ -66,9 +72,15 @@ impl System for Windows {
         ERROR_COMMITMENT_LIMIT as i32,
     ];
     const DISCARD_WRITES: bool = true;
+    const NODES_ARE_RESERVED: bool = true;
 
     fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-        reserve::reserve(len, align)
+        reserve::reserve(len, align, ANY_NODE)
+    }
+
+    fn reserve_on_node(len: usize, align: usize, node: u32) -> Result<NonNull<u8>, OsError> {
+        faults::pass(Call::Bind)?;
+        reserve::reserve(len, align, node)
     }
 
     unsafe fn release(pages: Pages) {

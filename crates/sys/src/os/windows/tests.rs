@@ -41,9 +41,9 @@ fn read(mapping: &Mapping, number: usize) -> u8 {
 #[test]
 fn addresses_are_aligned_without_reserving_more() {
     for align in [1 << 21, 1 << 26, 1 << 28] {
-        let start = reserve::reserve_aligned(PAGE, align).unwrap();
+        let start = reserve::reserve_aligned(PAGE, align, ANY_NODE).unwrap();
         assert_eq!(start.addr().get() % align, 0);
-        let second = reserve::reserve_aligned(PAGE, align).unwrap();
+        let second = reserve::reserve_aligned(PAGE, align, ANY_NODE).unwrap();
         assert_ne!(start, second);
         for start in [start, second] {
             // SAFETY: reserved above, and used by nobody.
@@ -67,6 +67,19 @@ fn a_mapping_is_addresses_before_it_is_committed_and_after_it_is_decommitted() {
     assert_eq!(page(&mapping, 1).0, MEM_RESERVE);
     mapping.commit(PAGE..2 * PAGE).unwrap();
     assert_eq!([1, 2].map(|number| read(&mapping, number)), [0, 5]);
+}
+
+#[test]
+fn a_node_is_chosen_for_a_whole_reservation() {
+    let mapping = Mapping::reserve_on_node(3 * PAGE, 1 << 21, 0).unwrap();
+    assert_eq!(mapping.base().addr().get() % (1 << 21), 0);
+    assert_eq!(
+        [0, 2].map(|number| page(&mapping, number).0),
+        [MEM_RESERVE; 2]
+    );
+    mapping.commit(0..mapping.len()).unwrap();
+    write(&mapping, 2, 4);
+    assert_eq!([0, 2].map(|number| read(&mapping, number)), [0, 4]);
 }
 
 /// A heap's table of kinds begins as zeros that can only be read, and becomes writable in part.
