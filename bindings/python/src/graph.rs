@@ -264,6 +264,26 @@ impl PyGraph {
         })
     }
 
+    /// Gives up the bytes of an input, so that results in place may be written over it: its value
+    /// is not needed after the graph has run.
+    fn donate(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        self.with(py, |declared| {
+            let id = declared.tensor(name)?;
+            declared.builder.donate(id);
+            Ok(())
+        })
+    }
+
+    /// Declares that an output is the new value of an input, as the present of a key-value cache is
+    /// of its past: both have one offset in every plan, whatever the aliasing.
+    fn alias_output(&self, py: Python<'_>, output: &str, input: &str) -> PyResult<()> {
+        self.with(py, |declared| {
+            let (output, input) = (declared.tensor(output)?, declared.tensor(input)?);
+            declared.builder.alias_output(output, input);
+            Ok(())
+        })
+    }
+
     /// The names of the operators in the order that needs least memory, as far as one is found.
     #[pyo3(signature = (*, aliasing="in-place"))]
     fn memory_order(&self, py: Python<'_>, aliasing: &str) -> PyResult<Vec<String>> {

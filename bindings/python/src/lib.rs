@@ -13,12 +13,13 @@
 //! mapping      Python's mappings, and their views
 //! arrow        numbers for libraries that speak Arrow
 //! column       numbers that Python reads without a copy
-//! rows         tuples and mappings as lifetimes
 //! parts        lifetimes taken apart to be pickled
+//! rows         tuples and mappings as lifetimes
 //! reading      files that are refused, and warnings of others
 //! lifetimes    when tensors are alive
 //! recording    recordings of allocators as columns
 //! order        the order of a model's operators
+//! donated      inputs of a model that are given up
 //! model_error  why a file cannot be planned as a model
 //! model        a model's file as lifetimes
 //! tensor       a tensor of a plan
@@ -47,12 +48,13 @@ mod buffers;
 mod mapping;
 mod arrow;
 mod column;
-mod rows;
 mod parts;
+mod rows;
 mod reading;
 mod lifetimes;
 mod recording;
 mod order;
+mod donated;
 mod model_error;
 mod model;
 mod tensor;

@@ -5,7 +5,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use orionrt::{Lifetimes, TensorId, lifetimes::Lifetime};
+use orionrt::{
+    Lifetimes, TensorId,
+    lifetimes::{Lifetime, Piece},
+};
 use orionrt_cli::read_lifetimes;
 use pyo3::{
     exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError},
@@ -18,7 +21,7 @@ use crate::{
     column::Column,
     errors::lifetimes_error,
     number::Whole,
-    parts::Parts,
+    parts::{Parts, Window},
     reading::{reading_error, warn},
     rows,
 };
@@ -82,12 +85,13 @@ type Pickled<'py> = (
     Vec<(u32, u64)>,
     Vec<(u32, u32, u64)>,
     Vec<(u32, Vec<(i64, i64)>)>,
+    Vec<(u32, Vec<Window>)>,
 );
 
 #[pymethods]
 impl PyLifetimes {
     /// Lifetimes from rows: tuples `(name, lower, upper, size[, alignment])` or mappings with these
-    /// keys and optionally `gaps`, `fixed_offset` and `within`.
+    /// keys and optionally `gaps`, `windows`, `fixed_offset` and `within`.
     #[staticmethod]
     fn from_rows(py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<Self> {
         rows::lifetimes(py, rows).map(Self::new)
@@ -215,6 +219,18 @@ impl PyLifetimes {
         Ok(gaps.map(|gap| (gap.start, gap.end)).collect())
     }
 
+    /// Which bytes of a tensor, given by its number, are needed at which steps: `(lower, upper,
+    /// first, end)`, counted from the start of the tensor. Without gaps and windows that is all of
+    /// its bytes in all of its steps.
+    fn pieces(&self, index: u32) -> PyResult<Vec<Window>> {
+        let pieces = self.lifetimes.pieces(self.numbered(index)?);
+        let plain = |piece: Piece| {
+            let (steps, bytes) = (piece.steps, piece.bytes);
+            (steps.start, steps.end, bytes.start, bytes.end)
+        };
+        Ok(pieces.map(plain).collect())
+    }
+
     fn __len__(&self) -> usize {
         self.lifetimes.len()
     }
@@ -245,12 +261,22 @@ impl PyLifetimes {
         }
         let parts = py.detach(|| Parts::of(lifetimes));
         let rows = PyBytes::new(py, &parts.rows);
-        let pickled = (parts.names, rows, parts.fixed, parts.within, parts.gaps);
+        let pickled = (
+            parts.names,
+            rows,
+            parts.fixed,
+            parts.within,
+            parts.gaps,
+            parts.windows,
+        );
         Ok((slf.get_type().getattr("_from_pickle")?, pickled))
     }
 
-    /// The lifetimes that `__reduce__` has taken apart.
+    /// The lifetimes that `__reduce__` has taken apart; pickles of earlier versions have no
+    /// windows.
     #[classmethod]
+    #[pyo3(signature = (names, rows, fixed, within, gaps, windows=vec![]))]
+    #[allow(clippy::too_many_arguments)]
     fn _from_pickle(
         _class: &Bound<'_, PyType>,
         py: Python<'_>,
@@ -259,6 +285,7 @@ impl PyLifetimes {
         fixed: Vec<(u32, u64)>,
         within: Vec<(u32, u32, u64)>,
         gaps: Vec<(u32, Vec<(i64, i64)>)>,
+        windows: Vec<(u32, Vec<Window>)>,
     ) -> PyResult<Self> {
         let rows = rows.to_vec();
         let parts = Parts {
@@ -267,6 +294,7 @@ impl PyLifetimes {
             fixed,
             within,
             gaps,
+            windows,
         };
         parts.lifetimes(py).map(Self::new)
     }

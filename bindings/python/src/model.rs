@@ -1,7 +1,7 @@
 //! Models: an ONNX or TensorFlow Lite file as lifetimes.
 //!
-//! Stands on `lifetimes`, `model_error` and `order`. Invariant: what the lifetimes leave out is
-//! listed, so that no claim about a plan says more than it may.
+//! Stands on `lifetimes`, `model_error`, `donated` and `order`. Invariant: what the lifetimes leave
+//! out is listed, so that no claim about a plan says more than it may.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -16,6 +16,7 @@ use pyo3::{
 };
 
 use crate::{
+    donated::Donated,
     lifetimes::PyLifetimes,
     model_error::model_error,
     number::Whole,
@@ -185,7 +186,9 @@ pub(crate) fn aliasing(name: &str) -> PyResult<Aliasing> {
 
 /// Reads a model; see `orionrt.read_model`.
 #[pyfunction]
-#[pyo3(signature = (model, *, dims, inputs, aliasing, order, alignment, unknown, micro))]
+#[pyo3(signature = (
+    model, *, dims, inputs, aliasing, order, alignment, unknown, micro, donate, same
+))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn read_model(
     py: Python<'_>,
@@ -197,7 +200,20 @@ pub(crate) fn read_model(
     alignment: Option<Whole>,
     unknown: &str,
     micro: bool,
+    donate: Option<Vec<String>>,
+    same: BTreeMap<String, String>,
 ) -> PyResult<PyModel> {
+    let donated = Donated {
+        inputs: donate,
+        outputs: same.into_iter().collect(),
+    };
+    if donated.has_inputs() && aliasing != "in-place" {
+        let message = format!(
+            "donate with aliasing '{aliasing}', expected aliasing 'in-place': without it no result \
+             is written over an input"
+        );
+        return Err(PyValueError::new_err(message));
+    }
     let aliasing = self::aliasing(aliasing)?;
     let order = Order::of(order)?;
     let mut options = Options::new();
@@ -222,11 +238,17 @@ pub(crate) fn read_model(
     }
     let source = Source::of(py, model)?;
     let read = py.detach(|| {
-        let model = source.read(&options).map_err(Refusal::Model)?;
+        let mut model = source.read(&options).map_err(Refusal::Model)?;
+        let graph = donated.in_graph(model.graph).map_err(Refusal::Donated)?;
+        model.graph = graph;
         planned(model, &order, aliasing)
     });
     read.map_err(|refusal| match refusal {
         Refusal::Model(error) => model_error(py, &error),
+        Refusal::Donated((message, name)) => {
+            let exception = Exception::new(py, "GraphError", message);
+            exception.with("name", name).error()
+        }
         Refusal::Order(message) => Exception::new(py, "OrderError", message).error(),
     })
 }
@@ -235,6 +257,7 @@ pub(crate) fn read_model(
 enum Refusal {
     Model(ModelError),
     Order(String),
+    Donated((String, Option<String>)),
 }
 
 fn planned(model: Model, order: &Order, aliasing: Aliasing) -> Result<PyModel, Refusal> {

@@ -6,11 +6,36 @@
 
 use orionrt::{
     Lifetimes, TensorId,
-    lifetimes::{Lifetime, LifetimesError},
+    lifetimes::{Lifetime, LifetimesError, Piece},
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::errors::lifetimes_error;
+
+/// What is needed of a tensor: the first step, the first step after it, the first byte, and the
+/// first byte after it.
+pub(crate) type Window = (i64, i64, u64, u64);
+
+/// The pieces of a tensor that has windows; none if it is needed whole whenever it is alive.
+pub(crate) fn windows(lifetimes: &Lifetimes, id: TensorId) -> Vec<Window> {
+    let size = lifetimes.get(id).map_or(0, |row| row.size);
+    let pieces: Vec<Piece> = match lifetimes.has_windows() {
+        true => lifetimes.pieces(id).collect(),
+        false => Vec::new(),
+    };
+    if pieces.iter().all(|piece| piece.bytes == (0..size)) {
+        return Vec::new();
+    }
+    let window = |Piece { steps, bytes, .. }| (steps.start, steps.end, bytes.start, bytes.end);
+    pieces.into_iter().map(window).collect()
+}
+
+/// The windows as the library takes them.
+pub(crate) fn pieces(windows: &[Window]) -> Vec<Piece> {
+    let each = windows.iter();
+    each.map(|&(lower, upper, first, end)| Piece::new(lower..upper, first..end))
+        .collect()
+}
 
 /// The bytes of a row: lower, upper, size and alignment.
 const ROW: usize = 32;
@@ -26,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) within: Vec<(u32, u32, u64)>,
     /// Tensors with gaps.
     pub(crate) gaps: Vec<(u32, Vec<(i64, i64)>)>,
+    /// Tensors with windows: all of their pieces.
+    pub(crate) windows: Vec<(u32, Vec<Window>)>,
 }
 
 impl Parts {
@@ -45,6 +72,8 @@ impl Parts {
             let gaps = lifetimes.gaps(TensorId::new(index));
             (index, gaps.map(|gap| (gap.start, gap.end)).collect())
         });
+        let windows = (0..lifetimes.len() as u32)
+            .map(|index| (index, windows(lifetimes, TensorId::new(index))));
         Self {
             names: lifetimes.iter().map(|(_, name, _)| name.into()).collect(),
             rows: rows.collect(),
@@ -55,6 +84,7 @@ impl Parts {
             gaps: gaps
                 .filter(|(_, gaps): &(u32, Vec<_>)| !gaps.is_empty())
                 .collect(),
+            windows: windows.filter(|(_, windows)| !windows.is_empty()).collect(),
         }
     }
 
@@ -85,7 +115,11 @@ impl Parts {
             let gaps = gaps.iter().map(|&(lower, upper)| lower..upper);
             (TensorId::new(*index), gaps.collect())
         });
-        Lifetimes::from_named(self.names.iter().zip(rows))?.with_all_gaps(gaps)
+        let windows = self.windows.iter();
+        let windows = windows.map(|(index, windows)| (TensorId::new(*index), pieces(windows)));
+        Lifetimes::from_named(self.names.iter().zip(rows))?
+            .with_all_gaps(gaps)?
+            .with_all_windows(windows)
     }
 }
 

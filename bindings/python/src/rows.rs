@@ -1,7 +1,7 @@
 //! Lifetimes from rows of Python: tuples or mappings.
 //!
-//! Stands on `errors` and `raise`. Invariant: a row is refused with its number and its name, before
-//! anything is planned; what the library checks is left to it.
+//! Stands on `errors`, `raise` and `parts`. Invariant: a row is refused with its number and its
+//! name, before anything is planned; what the library checks is left to it.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,14 @@ use pyo3::{
 
 use crate::{
     errors::{lifetimes_error, row_error},
+    parts::{Window, pieces},
     raise::instead,
 };
 
 /// What a tuple has.
 const TUPLE: &str = "(name, lower, upper, size) or (name, lower, upper, size, alignment)";
 /// The keys of a mapping.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "id",
     "lower",
@@ -27,6 +28,7 @@ const KEYS: [&str; 9] = [
     "size",
     "alignment",
     "gaps",
+    "windows",
     "fixed_offset",
     "within",
 ];
@@ -36,6 +38,7 @@ struct Row {
     name: String,
     lifetime: Lifetime,
     gaps: Vec<(i64, i64)>,
+    windows: Vec<Window>,
     within: Option<(String, u64)>,
 }
 
@@ -67,7 +70,10 @@ pub(crate) fn lifetimes(py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<Lif
         (TensorId::new(index), gaps.collect())
     });
     let lifetimes = Lifetimes::from_named(named);
+    let windows = all.iter().zip(0..);
+    let windows = windows.map(|(row, index)| (TensorId::new(index), pieces(&row.windows)));
     let lifetimes = lifetimes.and_then(|lifetimes| lifetimes.with_all_gaps(gaps));
+    let lifetimes = lifetimes.and_then(|lifetimes| lifetimes.with_all_windows(windows));
     lifetimes.map_err(|error| lifetimes_error(py, &error))
 }
 
@@ -109,6 +115,7 @@ impl Row {
             name: fields.name,
             lifetime,
             gaps: Vec::new(),
+            windows: Vec::new(),
             within: None,
         })
     }
@@ -161,11 +168,14 @@ impl Row {
         }
         let gaps = given("gaps")?.map(|gaps| fields.number("gaps", &gaps, GAPS));
         let within = given("within")?.map(|within| fields.number("within", &within, WITHIN));
+        let windows = given("windows")?;
+        let windows = windows.map(|windows| fields.number("windows", &windows, WINDOWS));
         let (gaps, within) = (gaps.transpose()?, within.transpose()?);
         Ok(Self {
             name: fields.name,
             lifetime,
             gaps: gaps.unwrap_or_default(),
+            windows: windows.transpose()?.unwrap_or_default(),
             within,
         })
     }
@@ -174,6 +184,7 @@ impl Row {
 const STEP: &str = "a whole number";
 const BYTES: &str = "a whole number of bytes, 0 or more";
 const GAPS: &str = "a list of pairs (lower, upper)";
+const WINDOWS: &str = "a list of (lower, upper, first, end)";
 const WITHIN: &str = "a pair (name, offset)";
 
 /// The place of a value, for messages.

@@ -1,12 +1,14 @@
 //! A tensor of a plan.
 //!
-//! Stands on the library. Plain values.
+//! Stands on `parts`. Plain values.
 
 use orionrt::{Plan, TensorId};
 use pyo3::{
     prelude::*,
     types::{PyRange, PyType},
 };
+
+use crate::parts::{Window, windows};
 
 /// A tensor of a plan: where it is, and when it is alive. Offsets, sizes and alignments are in
 /// bytes, and steps are half-open.
@@ -32,6 +34,10 @@ pub(crate) struct Tensor {
     within: Option<(String, u64)>,
     /// Steps of the lifetime at which the bytes are not needed, as pairs `(lower, upper)`.
     gaps: Vec<(i64, i64)>,
+    /// Where only some bytes are needed at some steps: all that is needed, as steps and bytes
+    /// `(lower, upper, first, end)`, counted from the start of the tensor. Empty for a tensor that
+    /// is needed whole whenever it is alive.
+    windows: Vec<Window>,
 }
 
 impl Tensor {
@@ -50,11 +56,12 @@ impl Tensor {
             fixed_offset: row.fixed_offset,
             within: row.within.map(|within| (name(within.root), within.offset)),
             gaps: lifetimes.gaps(id).map(|gap| (gap.start, gap.end)).collect(),
+            windows: windows(lifetimes, id),
         })
     }
 }
 
-/// The fields of a tensor, from its name to its gaps.
+/// The fields of a tensor, from its name to its windows.
 type Fields = (
     String,
     u64,
@@ -65,6 +72,7 @@ type Fields = (
     Option<u64>,
     Option<(String, u64)>,
     Vec<(i64, i64)>,
+    Vec<Window>,
 );
 
 #[pymethods]
@@ -101,12 +109,16 @@ impl Tensor {
             this.fixed_offset,
             this.within,
             this.gaps,
+            this.windows,
         );
         Ok((slf.get_type().getattr("_from_pickle")?, fields))
     }
 
-    /// The tensor that `__reduce__` has taken apart.
+    /// The tensor that `__reduce__` has taken apart; pickles of earlier versions have no windows.
     #[classmethod]
+    #[pyo3(signature = (
+        name, offset, size, lower, upper, alignment, fixed_offset, within, gaps, windows=vec![]
+    ))]
     #[allow(clippy::too_many_arguments)]
     fn _from_pickle(
         _class: &Bound<'_, PyType>,
@@ -119,6 +131,7 @@ impl Tensor {
         fixed_offset: Option<u64>,
         within: Option<(String, u64)>,
         gaps: Vec<(i64, i64)>,
+        windows: Vec<Window>,
     ) -> Self {
         Self {
             name,
@@ -130,6 +143,7 @@ impl Tensor {
             fixed_offset,
             within,
             gaps,
+            windows,
         }
     }
 

@@ -29,6 +29,7 @@ ROWS = [("a", 0, 2, 1024, 64), ("b", 1, 3, 2048, 64), ("c", 2, 4, 1024, 64)]
         ([{"name": "a", "lower": 0, "upper": 1, "bytes": 8}], 0, None, "the key 'bytes'"),
         ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "gaps": [(3, 9)]}], 0, "a", "gap 3..9"),
         ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "gaps": 3}], 0, "a", "gaps is 3"),
+        ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "windows": [3]}], 0, "a", "windows is"),
         ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "within": ("x", 0)}], 0, "a", "'x'"),
         ([{"id": "a", "lower": 0, "upper": 1, "size": 8, "fixed_offset": 3, "alignment": 2}],
          0, "a", "fixed offset 3"),

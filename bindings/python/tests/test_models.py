@@ -69,6 +69,26 @@ def test_aliasing_alignment_and_order() -> None:
         orionrt.read_model(message, order="best")
 
 
+def test_inputs_are_given_up() -> None:
+    message = model(*CHAIN, shape=[4, 16])
+    assert orionrt.plan_model(message, aliasing="in-place").peak == 512
+    for donate in ("all", ["x"], "x"):
+        plan = orionrt.plan_model(message, aliasing="in-place", donate=donate)
+        assert (plan.peak, plan["out"].within) == (256, ("x", 0))
+    plan = orionrt.plan_model(message, same={"out": "x"})
+    assert (plan.peak, plan["out"].offset) == (768, plan["x"].offset)
+    with pytest.raises(ValueError, match="aliasing 'off', expected aliasing 'in-place'"):
+        orionrt.plan_model(message, donate="all")
+    with pytest.raises(orionrt.GraphError, match="no input .* called 'z'; expected one of x") as no:
+        orionrt.read_model(message, aliasing="in-place", donate=["z"])
+    assert no.value.name == "z"
+    with pytest.raises(orionrt.GraphError, match="no output of the model is called 'y'"):
+        orionrt.read_model(message, same={"y": "x"})
+    late = model(*CHAIN, ("Neg", ["x"], ["late"]), shape=[4, 16])
+    with pytest.raises(orionrt.GraphError, match="late"):
+        orionrt.read_model(late, same={"out": "x"})
+
+
 def test_dimensions() -> None:
     message = model(*CHAIN, shape=["n", "m"])
     assert {name for name, *_ in orionrt.dimensions(message)} == {"n", "m"}

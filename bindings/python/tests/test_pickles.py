@@ -18,6 +18,7 @@ RICH = [
     {"name": "wörk,\n\"x\"", "lower": 2, "upper": 3, "size": 100, "alignment": 4},
     {"name": "head", "lower": 0, "upper": 1, "size": 10, "within": ("state", 4)},
     {"name": "io", "lower": 0, "upper": 6, "size": 8, "fixed_offset": 2**50},
+    {"name": "table", "lower": 0, "upper": 6, "size": 9, "windows": [(2, 4, 0, 3), (2, 3, 5, 6)]},
 ]
 
 
@@ -32,6 +33,8 @@ def lifetimes(draw: st.DrawFn) -> orionrt.Lifetimes:
         row |= {"upper": lower + steps, "size": draw(st.integers(0, 2**50)), "alignment": alignment}
         if draw(st.booleans()):
             row["gaps"] = [(lower + 1, lower + 1 + draw(st.integers(1, 2)))]
+        if draw(st.booleans()) and row["size"] > 3 and "gaps" not in row:
+            row["windows"] = [(lower + 1, lower + 2, draw(st.integers(0, 2)), 3)]
         if draw(st.booleans()):
             row["fixed_offset"] = alignment * draw(st.integers(0, 99))
         rows.append(row)
@@ -43,7 +46,8 @@ def lifetimes(draw: st.DrawFn) -> orionrt.Lifetimes:
 
 def columns(of: orionrt.Lifetimes) -> list[Any]:
     gaps = [of.gaps(index) for index in range(len(of))]
-    return [of.names, *(list(c) for c in (of.lower, of.upper, of.size, of.alignment)), gaps]
+    pieces = [of.pieces(index) for index in range(len(of))]
+    return [of.names, *(list(c) for c in (of.lower, of.upper, of.size, of.alignment)), gaps, pieces]
 
 
 @given(lifetimes())
@@ -89,6 +93,16 @@ def test_values_go_to_another_process_and_back() -> None:
             assert other.submit(hash, value).result() == hash(value)
 
 
+def test_windows_are_kept() -> None:
+    plan = orionrt.plan(RICH)
+    windows = [(0, 2, 0, 9), (2, 3, 0, 3), (2, 3, 5, 6), (3, 4, 0, 3), (4, 6, 0, 9)]
+    for again in (plan, pickle.loads(pickle.dumps(plan))):
+        assert again["table"].windows == windows == again.lifetimes.pieces(4)
+        assert again["state"].windows == []
+    lifetimes = pickle.loads(pickle.dumps(plan.lifetimes))
+    assert lifetimes.pieces(4) == windows and orionrt.plan(lifetimes).peak == plan.peak
+
+
 def test_copies_are_equal() -> None:
     rich = orionrt.plan(RICH)
     for value in (rich, rich.lifetimes, rich["head"], orionrt.share({"rich": rich})):
@@ -97,13 +111,18 @@ def test_copies_are_equal() -> None:
 
 
 def test_what_was_changed_on_the_way_is_refused() -> None:
-    make, (names, rows, fixed, within, gaps) = orionrt.plan(RICH).lifetimes.__reduce__()
-    with pytest.raises(ValueError, match="4 names with 120 bytes of rows, expected 128"):
-        make(names, rows[:-8], fixed, within, gaps)
-    with pytest.raises(ValueError, match="position 9, expected that of one of 4 tensors"):
-        make(names, rows, [(9, 0)], within, gaps)
+    make, (names, rows, fixed, within, gaps, windows) = orionrt.plan(RICH).lifetimes.__reduce__()
+    with pytest.raises(ValueError, match="5 names with 152 bytes of rows, expected 160"):
+        make(names, rows[:-8], fixed, within, gaps, windows)
+    with pytest.raises(ValueError, match="position 9, expected that of one of 5 tensors"):
+        make(names, rows, [(9, 0)], within, gaps, windows)
     with pytest.raises(orionrt.LifetimeError):
-        make(names, rows, fixed, [(2, 7, 0)], gaps)
+        make(names, rows, fixed, [(2, 7, 0)], gaps, windows)
+    with pytest.raises(orionrt.LifetimeError, match="9..10"):
+        make(names, rows, fixed, within, gaps, [(4, [(0, 6, 9, 10)])])
+    # Earlier versions had no windows.
+    earlier = make(names, rows, fixed, within, gaps)
+    assert earlier.pieces(4) == [(0, 6, 0, 9)] and earlier.gaps(0) == [(2, 3), (4, 5)]
     together = orionrt.share({"one": ROWS, "two": ROWS}, schedule="together")
     make, (models, _, *rest) = together.__reduce__()
     make(models, "together", *rest)

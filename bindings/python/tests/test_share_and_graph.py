@@ -68,6 +68,28 @@ def test_results_in_place_take_the_bytes_of_operands() -> None:
     assert repr(chain()) == "<Graph: 3 tensors, 2 operators>"
 
 
+def test_inputs_that_are_given_up_are_written_over() -> None:
+    graph = orionrt.Graph()
+    for name, size in (("x", 1024), ("y", 1024), ("past", 512), ("present", 512)):
+        graph.tensor(name, size)
+    graph.op("relu", in_place={"y": "x"})
+    graph.op("append", in_place={"present": "past"})
+    graph.output("y")
+    graph.output("present")
+    graph.alias_output("present", "past")
+    assert graph.lifetimes().load == 2560 == graph.lifetimes(aliasing="off").load
+    graph.donate("x")
+    plan = orionrt.plan(graph)
+    assert plan.peak == 1536 and plan["present"].offset == plan["past"].offset
+    with pytest.raises(orionrt.GraphError, match="no tensor 'z'"):
+        graph.donate("z")
+    with pytest.raises(orionrt.GraphError, match="no tensor 'z'"):
+        graph.alias_output("present", "z")
+    graph.op("compare", reads=["past"])
+    with pytest.raises(orionrt.GraphError, match="compare"):
+        graph.lifetimes()
+
+
 def test_views_and_orders() -> None:
     graph = orionrt.Graph()
     sizes = {"x": 10, "a1": 100, "a2": 10, "b1": 100, "b2": 10, "part": 4, "out": 10}

@@ -42,7 +42,8 @@ def plan(
     `lifetimes` says when each tensor is alive and how many bytes it needs:
 
     - rows `(name, lower, upper, size[, alignment])`, or mappings with these keys and optionally
-      `gaps` (steps at which the bytes are not needed, as pairs), `fixed_offset`, and `within` (the
+      `gaps` (steps at which the bytes are not needed, as pairs), `windows` (steps at which only
+      some bytes are needed, as `(lower, upper, first, end)`), `fixed_offset`, and `within` (the
       name of another row and an offset in its bytes);
     - columns `lower`, `upper`, `size` and optionally `alignment`, `fixed_offset` (null or
       negative: none) and `name`: a dictionary, a structured array of NumPy, a table of pandas,
@@ -103,6 +104,8 @@ def read_model(
     alignment: int | None = None,
     unknown: Literal["refuse", "skip"] = "refuse",
     micro: bool = False,
+    donate: Literal["all"] | Sequence[str] = (),
+    same: Mapping[str, str] | None = None,
 ) -> Model:
     """Read an ONNX or TensorFlow Lite model: its lifetimes, without its weights.
 
@@ -115,7 +118,11 @@ def read_model(
     - `order`: that of the `"file"`, the one that needs least `"memory"`, or a list of names;
     - `alignment`: of every tensor in bytes, 64 unless it is given (16 with `micro`);
     - `unknown`: whether tensors of unknown size are refused or left out;
-    - `micro`: plan what TensorFlow Lite Micro places at given offsets.
+    - `micro`: plan what TensorFlow Lite Micro places at given offsets;
+    - `donate`: inputs whose bytes are given up, so that results in place may be written over them,
+      or `"all"`; needs `aliasing="in-place"`;
+    - `same`: for an output the input that it is the new value of, as `{"present.0": "past.0"}` of a
+      key-value cache: both have the same bytes, whatever the aliasing.
     """
     return _native.read_model(
         _source(model),
@@ -126,6 +133,8 @@ def read_model(
         alignment=alignment,
         unknown=unknown,
         micro=micro,
+        donate=None if donate == "all" else _names(donate),
+        same=dict(same or {}),
     )
 
 
@@ -139,6 +148,8 @@ def plan_model(
     order: Literal["file", "memory"] | Sequence[str] = "file",
     unknown: Literal["refuse", "skip"] = "refuse",
     micro: bool = False,
+    donate: Literal["all"] | Sequence[str] = (),
+    same: Mapping[str, str] | None = None,
     alignment: int | None = None,
     capacity: int | None = None,
     time_limit: float | None = None,
@@ -166,6 +177,8 @@ def plan_model(
         alignment=alignment,
         unknown=unknown,
         micro=micro,
+        donate=donate,
+        same=same,
     )
     limits = _native.Limits(
         capacity=capacity,
@@ -263,6 +276,11 @@ def strategies() -> list[str]:
 def _plain(values: Any) -> list[Any]:
     """The elements as numbers of Python, also of an array."""
     return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Names, of which a single one need not be in a list."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _source(model: ModelLike) -> Any:
