@@ -5,11 +5,14 @@
         perl nodejs ripgrep sqlite3 g++
     python3 peers/preload/compare.py                  9 rounds of everything that is installed
     python3 peers/preload/compare.py --rounds 3 --only sqlite --only redis
+    python3 peers/preload/compare.py --json >runs.json       every run, for later
+    python3 peers/preload/compare.py --runs runs.json        the table of those runs
 
 A program that is not installed is named and left out. In each round every program runs once on
 every heap; the first heap changes from round to round. CPU time is user and system time of the
 program and its children, memory the most resident memory of any one process. Shown are medians,
-and ratios to the best of the others.
+the first heap's ratio to the best of the others, and its spread: the middle half of its runs, as a
+share of their median.
 """
 
 import argparse
@@ -137,9 +140,20 @@ def programs(scratch):
     return every
 
 
+def spread(runs, which):
+    """The distance between the quartiles of CPU time (0) or memory (1), as a share of the
+    median."""
+    values = [run[which] for run in runs]
+    if len(values) < 2:
+        return 0.0
+    lower, middle, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return (upper - lower) / middle
+
+
 def table(results, heaps):
-    """Medians, and ratios of the first heap to the best of the others."""
-    lines = [f"{'CPU seconds':24}" + "".join(f"{heap:>10}" for heap in heaps) + f"{'ratio':>8}"]
+    """Medians; ratios of the first heap to the best of the others, and its spread."""
+    head = "".join(f"{heap:>10}" for heap in heaps) + f"{'ratio':>8}{'spread':>8}"
+    lines = [f"{'CPU seconds':24}{head}"]
     ratios = {0: [], 1: []}
     for which, title in ((0, None), (1, f"{'MiB at most':24}")):
         if title:
@@ -151,7 +165,8 @@ def table(results, heaps):
             ratios[which].append(ratio)
             shown = medians if which == 0 else [median / 2**20 for median in medians]
             form = "10.3f" if which == 0 else "10.1f"
-            lines.append(f"{name:24}" + "".join(f"{one:{form}}" for one in shown) + f"{ratio:8.2f}")
+            figures = "".join(f"{one:{form}}" for one in shown)
+            lines.append(f"{name:24}{figures}{ratio:8.2f}{spread(runs[heaps[0]], which):8.1%}")
         lines.append(f"{'geometric mean':{24 + 10 * len(heaps)}}"
                      f"{statistics.geometric_mean(ratios[which]):8.2f}")
     return "\n".join(lines)
@@ -165,7 +180,12 @@ def main():
     parser.add_argument("--only", action="append", metavar="WORD", help="programs with this word")
     parser.add_argument("--heap", action="append", choices=HEAPS, help="these heaps; repeatable")
     parser.add_argument("--json", action="store_true", help="every run, as one JSON object")
+    parser.add_argument("--runs", metavar="FILE", help="the table of what --json printed earlier")
     options = parser.parse_args()
+    if options.runs:
+        results = json.loads(pathlib.Path(options.runs).read_text())
+        print(table(results, list(next(iter(results.values())))))
+        return
     chosen = [heap for heap in HEAPS if not options.heap or heap in options.heap]
     heaps = [heap for heap in chosen if HEAPS[heap] is None or HEAPS[heap].exists()]
     for heap in chosen:
