@@ -18,7 +18,8 @@ use orionrt_sys::checker;
 use crate::{
     global::OrionAlloc,
     heap::{
-        Cache, Class, FoundBlock, Heap, HeapStats, InvalidFree, LARGEST_CLASS, abort_invalid_free,
+        Cache, Class, FoundBlock, Heap, HeapStats, InvalidFree, LARGEST_CLASS, PAGE,
+        abort_invalid_free,
     },
     observer::Observer,
 };
@@ -217,10 +218,12 @@ impl Malloc {
         if found.keeps(bytes) {
             return start;
         }
-        // A block of few pages that is strictly aligned has a small layout, but is not small.
-        let is_as_it_seems = matches!(found, FoundBlock::Small(_)) == Class::of(old).is_some();
+        // A block that shares its page moves. One of few pages that is strictly aligned has a small
+        // layout, but is not small.
+        let may_stay =
+            old.size() >= PAGE && matches!(found, FoundBlock::Small(_)) == Class::of(old).is_some();
         let resized = heap
-            .filter(|_| is_as_it_seems)
+            .filter(|_| may_stay)
             .map_or(Ok(None), |heap| heap.resize(start, old, new));
         match resized.unwrap_or_else(abort_invalid_free) {
             Some(moved) => moved.as_ptr(),

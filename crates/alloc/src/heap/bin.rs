@@ -2,8 +2,8 @@
 //!
 //! Allocating pops and freeing pushes: no lock, no atomic read-modify-write, and the object itself
 //! is not touched. An empty bin refills with half of its limit, a full one flushes half of it.
-//! Limits start small, double while a class is in demand, and halve while objects of it only come
-//! back.
+//! Limits start small, double while a class is in demand, and settle at an eighth of the capacity
+//! while objects of it only come back.
 //!
 //! Its room and the number of objects popped from it share one [word](super::bin_word).
 //! Objects lie at the end of the array, behind the room, the newest first, and a null pointer lies
@@ -41,8 +41,8 @@ const MOST_LARGE_OBJECTS: usize = 64;
 const MOST_LARGE_BYTES: usize = 128 << 10;
 const LEAST_CAPACITY: usize = 4;
 const FIRST_LIMIT: usize = 4;
-/// An idle bin keeps this part of its cells, so that objects which only come back still leave in
-/// batches.
+/// The limit of an idle bin is this part of its capacity, so that objects which only come back
+/// leave in batches.
 const IDLE_PART: u16 = 8;
 
 /// The number of cells that a bin of this class has.
@@ -205,12 +205,12 @@ impl Bin {
         self.set_limit((self.limit() * 2).min(self.capacity.into()));
     }
 
-    /// Halves the limit, but not below the length: the class is not in demand.
-    pub(super) fn halve_limit(&self) {
-        let least = usize::from(self.capacity / IDLE_PART).max(FIRST_LIMIT);
-        if self.limit() > least {
-            self.set_limit((self.limit() / 2).max(self.len()));
-        }
+    /// Halves the limit, or doubles it, towards that of an idle bin, but not below the length: the
+    /// class is not in demand.
+    pub(super) fn settle_limit(&self) {
+        let idle = usize::from(self.capacity / IDLE_PART).max(FIRST_LIMIT);
+        let limit = self.limit();
+        self.set_limit(idle.clamp(limit / 2, 2 * limit).max(self.len()));
     }
 
     /// Sets the limit to the first one, but not below the length.

@@ -7,7 +7,7 @@
 use core::ptr::NonNull;
 
 use super::{
-    class::{Class, SpanShape},
+    class::Class,
     invalid_free::InvalidFree,
     span::{SpanHeader, SpanList},
 };
@@ -97,66 +97,84 @@ impl DepotSpans {
         taken
     }
 
-    /// Puts objects back into their spans. Those that come in turn often lie in one span, so the
-    /// last one is tried before another is looked up.
+    /// Puts objects back into their spans. Those that come in turn often lie in one span, so a span
+    /// is looked up, and listed, once for all that follow each other in it.
     ///
     /// # Safety
     /// The caller owns the objects. `header_of` finds the side-table entry of an object's page, or
     /// `None` where that page is not in a span of this class.
     pub(super) unsafe fn free_each(
         &mut self,
-        objects: impl Iterator<Item = *mut u8>,
+        mut objects: impl Iterator<Item = *mut u8>,
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
         mut release: impl FnMut(NonNull<SpanHeader>),
     ) -> Result<(), InvalidFree> {
-        let shape = self.class.span();
-        let mut last: Option<NonNull<SpanHeader>> = None;
-        for object in objects {
-            // SAFETY: a span of this list, which is the caller's (`&mut self`).
-            let same = last.filter(|span| unsafe { span.as_ref() }.contains(shape, object));
-            let span = match same {
-                Some(span) => span,
-                None => {
-                    let entry = header_of(object).ok_or(InvalidFree::at(object))?;
-                    // SAFETY: the page lies in a span of this class (`header_of`), and as above.
-                    unsafe { SpanHeader::of(entry) }
-                }
-            };
+        let mut next = objects.next();
+        while let Some(object) = next {
+            let entry = header_of(object).ok_or(InvalidFree::at(object))?;
+            // SAFETY: the page lies in a span of this class (`header_of`), which is the caller's
+            // (`&mut self`).
+            let span = unsafe { SpanHeader::of(entry) };
             // SAFETY: as above.
-            if !unsafe { span.as_ref() }.free(shape, object) {
-                return Err(InvalidFree::at(object));
-            }
-            // SAFETY: as above, and the object was not free before.
-            let is_all_free = unsafe { self.note_freed(span, shape) };
-            last = (!is_all_free).then_some(span);
-            if is_all_free {
-                release(span);
-            }
+            next = unsafe { self.free_run(span, object, &mut objects, &mut release)? };
         }
         Ok(())
     }
 
-    /// Lists a span of which one object more is free, or removes it when all are; returns whether
+    /// Frees an object of a span, and those that follow it among `rest` and lie in it, too; returns
+    /// the first one that does not.
+    ///
+    /// # Safety
+    /// It is one of these spans; the caller owns the objects.
+    #[inline]
+    unsafe fn free_run(
+        &mut self,
+        span: NonNull<SpanHeader>,
+        mut object: *mut u8,
+        rest: &mut impl Iterator<Item = *mut u8>,
+        release: &mut impl FnMut(NonNull<SpanHeader>),
+    ) -> Result<Option<*mut u8>, InvalidFree> {
+        let shape = self.class.span();
+        // SAFETY: a span of this list, which is the caller's (`&mut self`).
+        let header = unsafe { span.as_ref() };
+        let before = header.free_count();
+        let next = loop {
+            if !header.free(shape, object) {
+                return Err(InvalidFree::at(object));
+            }
+            match rest.next() {
+                Some(following) if header.contains(shape, following) => object = following,
+                other => break other,
+            }
+        };
+        // SAFETY: as above.
+        if unsafe { self.note_freed(span, before) } {
+            release(span);
+        }
+        Ok(next)
+    }
+
+    /// Lists a span of which objects were freed, or removes it when all are free; returns whether
     /// they are.
     ///
     /// # Safety
-    /// It is one of these spans, and one object of it was just marked free.
+    /// It is one of these spans; some of its objects were marked free, and `before` were free then.
     #[inline]
-    unsafe fn note_freed(&mut self, span: NonNull<SpanHeader>, shape: SpanShape) -> bool {
-        self.outside -= 1;
+    unsafe fn note_freed(&mut self, span: NonNull<SpanHeader>, before: usize) -> bool {
         // SAFETY: a span of this list, which is the caller's (`&mut self`).
         let free = unsafe { span.as_ref() }.free_count();
-        let all = usize::from(shape.objects);
-        if free == all {
-            if all > 1 {
+        self.outside -= free - before;
+        let are_all_free = free == usize::from(self.class.span().objects);
+        if are_all_free {
+            if before > 0 {
                 // SAFETY: it is in the list, because it had a free object before.
                 unsafe { self.partial.remove(span) };
             }
             self.count -= 1;
-        } else if free == 1 {
+        } else if before == 0 {
             // SAFETY: it is in no list, because nothing was free before.
             unsafe { self.partial.push(span) };
         }
-        free == all
+        are_all_free
     }
 }

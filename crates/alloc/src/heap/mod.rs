@@ -145,7 +145,7 @@ pub use owned::OrionHeapStats;
 pub use stats::{ClassStats, HeapStats};
 
 pub(crate) use cache::Cache;
-pub(crate) use class::{Class, LARGEST as LARGEST_CLASS};
+pub(crate) use class::{Class, LARGEST as LARGEST_CLASS, PAGE};
 pub(crate) use config::Config;
 pub(crate) use fork::with_heaps_locked;
 pub(crate) use found_block::FoundBlock;

@@ -180,7 +180,7 @@ impl Heap {
             is_idle = self.flush(class, objects);
         });
         if is_idle {
-            bin.halve_limit();
+            bin.settle_limit();
         } else {
             bin.double_limit();
         }

@@ -47,6 +47,22 @@ fn the_pop_that_is_armed_fails_and_all_are_counted() {
     assert_eq!(bin.pop().map(NonNull::as_ptr), Some(object(1)));
 }
 
+/// A thread that only frees would flush two objects at a time for ever.
+#[test]
+fn the_limit_of_an_idle_bin_settles_at_an_eighth_from_below_and_from_above() {
+    let bin = bin(256);
+    assert_eq!(bin.limit(), FIRST_LIMIT);
+    let settled = |bin: &Bin| {
+        bin.settle_limit();
+        bin.limit()
+    };
+    assert_eq!([(); 5].map(|()| settled(&bin)), [8, 16, 32, 32, 32]);
+    for _ in 0..4 {
+        bin.double_limit();
+    }
+    assert_eq!([(); 5].map(|()| settled(&bin)), [128, 64, 32, 32, 32]);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Push,
@@ -54,7 +70,7 @@ enum Step {
     Refill(usize),
     Drain(usize),
     Double,
-    Halve,
+    Settle,
     Reset,
 }
 
@@ -65,7 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..300).prop_map(Step::Refill),
         1 => (0usize..300).prop_map(Step::Drain),
         1 => Just(Step::Double),
-        1 => Just(Step::Halve),
+        1 => Just(Step::Settle),
         1 => Just(Step::Reset),
     ]
 }
@@ -105,7 +121,7 @@ proptest! {
                     bin.drain_oldest(keep, |objects| assert_eq!(objects, expected));
                 }
                 Step::Double => bin.double_limit(),
-                Step::Halve => bin.halve_limit(),
+                Step::Settle => bin.settle_limit(),
                 Step::Reset => bin.reset_limit(),
             }
             prop_assert_eq!((bin.len(), bin.counters.popped()), (model.len(), popped));
