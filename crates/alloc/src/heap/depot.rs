@@ -18,14 +18,17 @@
 //! thread's cache, or in the program's hands.
 
 use core::{
+    cell::Cell,
     iter, mem,
     ptr::{self, NonNull},
+    slice,
 };
 
 use super::{
     class::Class, depot_spans::DepotSpans, invalid_free::InvalidFree, span::SpanHeader,
     transfer_cache::TransferCache,
 };
+use orionrt_sys::checker::hidden;
 
 /// A depot counts as idle after more than so many insertions without a removal.
 const IDLE_AFTER: u32 = 4;
@@ -68,29 +71,22 @@ impl Depot {
         self.inserts_since_remove > IDLE_AFTER
     }
 
-    /// Passes up to `want` objects to `take`: from the transfer cache, else from spans, else from
-    /// the span that `new_span` makes. Returns how many; 0 when there is no memory.
+    /// Moves objects to the first of these cells, in the form in which bins have them ([`hidden`]):
+    /// from the transfer cache, else from spans, else from the span that `new_span` makes. Returns
+    /// how many; 0 when there is no memory.
     ///
     /// # Safety
     /// `new_span` returns the header of an opened span of this class, which belongs to the depot
     /// from then on.
     pub(crate) unsafe fn remove_range(
         &mut self,
-        want: usize,
-        mut take: impl FnMut(*mut u8),
+        cells: &[Cell<*mut u8>],
         new_span: impl FnOnce() -> Option<NonNull<SpanHeader>>,
     ) -> usize {
         self.inserts_since_remove = 0;
         self.removed_since_sweep = true;
-        let mut found = 0;
-        while found < want {
-            let Some(object) = self.transfer.pop() else {
-                break;
-            };
-            take(object);
-            found += 1;
-        }
-        found += self.spans.allocate(want - found, &mut take);
+        let in_transit = self.transfer.pop_into(cells);
+        let found = in_transit + self.remove_from_spans(&cells[in_transit..]);
         if found > 0 {
             return found;
         }
@@ -99,7 +95,16 @@ impl Depot {
         };
         // SAFETY: opened for this depot (caller), and in no list yet.
         unsafe { self.spans.add(span) };
-        self.spans.allocate(want, take)
+        self.remove_from_spans(cells)
+    }
+
+    fn remove_from_spans(&mut self, cells: &[Cell<*mut u8>]) -> usize {
+        let mut empty = cells.iter();
+        self.spans.allocate(cells.len(), |object| {
+            if let Some(cell) = empty.next() {
+                cell.set(hidden(object));
+            }
+        })
     }
 
     /// Removes one object, for a thread that has no cache.
@@ -110,11 +115,12 @@ impl Depot {
         &mut self,
         new_span: impl FnOnce() -> Option<NonNull<SpanHeader>>,
     ) -> Option<NonNull<u8>> {
-        let mut object = ptr::null_mut();
+        let cell = Cell::new(ptr::null_mut());
         // SAFETY: the caller's duty, passed on.
-        unsafe { self.remove_range(1, |found| object = found, new_span) };
-        self.direct += u64::from(!object.is_null());
-        NonNull::new(object)
+        unsafe { self.remove_range(slice::from_ref(&cell), new_span) };
+        let object = NonNull::new(hidden(cell.get()));
+        self.direct += u64::from(object.is_some());
+        object
     }
 
     /// Takes objects back: into the transfer cache while that has room and the class is in use,
@@ -129,12 +135,13 @@ impl Depot {
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
         mut release: impl FnMut(NonNull<SpanHeader>),
     ) -> Result<(), InvalidFree> {
-        self.inserts_since_remove += 1;
-        let room = if self.is_idle() {
-            0
-        } else {
-            self.transfer.room(self.class)
-        };
+        let mut room = self.transfer.room(self.class);
+        if room < objects.len() || self.is_idle() {
+            self.inserts_since_remove += 1;
+        }
+        if self.is_idle() {
+            room = 0;
+        }
         let (in_transit, to_spans) = objects.split_at(room.min(objects.len()));
         self.transfer.push_all(in_transit);
         let to_spans = to_spans.iter().copied();

@@ -5,7 +5,10 @@
 //! system: a cache belongs to one thread, and zones are used under a lock that is modelled here
 //! too.
 
-use core::{cell::UnsafeCell, ptr::NonNull};
+use core::{
+    cell::{Cell, UnsafeCell},
+    ptr::{self, NonNull},
+};
 
 use super::{
     class::{Class, PAGE},
@@ -60,8 +63,8 @@ impl OneSpan {
     #[must_use]
     pub fn remove_range(&self, want: usize) -> Vec<usize> {
         let start = self.memory.get().cast::<u8>();
-        let mut objects = Vec::new();
-        self.depot.with(|(depot, is_open)| {
+        let cells = vec![Cell::new(ptr::null_mut()); want];
+        let found = self.depot.with(|(depot, is_open)| {
             let open = || {
                 let header = NonNull::new(self.header.get()).filter(|_| !*is_open)?;
                 *is_open = true;
@@ -69,13 +72,12 @@ impl OneSpan {
                 unsafe { SpanHeader::open(header, NonNull::new(start)?, 1) };
                 Some(header)
             };
-            let take = |object: *mut u8| {
-                objects.push((object.addr() - start.addr()) / (PAGE / Self::OBJECTS));
-            };
             // SAFETY: `open` opens a span of this class.
-            unsafe { depot.remove_range(want, take, open) };
+            unsafe { depot.remove_range(&cells, open) }
         });
-        objects
+        let number =
+            |cell: &Cell<*mut u8>| (cell.get().addr() - start.addr()) / (PAGE / Self::OBJECTS);
+        cells[..found].iter().map(number).collect()
     }
 
     /// Inserts objects that the caller has removed. The span is closed when all objects are free

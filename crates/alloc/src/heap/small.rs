@@ -20,7 +20,6 @@ use super::{
     thread_cache::hidden_cache,
     zone_map::ZoneMap,
 };
-use orionrt_sys::checker::hidden;
 
 /// Slow paths of a thread between two looks at the clock.
 const SLOW_PATHS_PER_TICK: u32 = 64;
@@ -107,15 +106,9 @@ impl Heap {
         let bin = cache.bin(class);
         let want = bin.refill_size();
         bin.refill(want, |cells| {
-            let mut cells = cells.iter();
-            let take = |object| {
-                if let Some(cell) = cells.next() {
-                    cell.set(hidden(object));
-                }
-            };
             // SAFETY: `open_span` opens spans of this class for this depot.
             self.depot(class)
-                .with(|depot| unsafe { depot.remove_range(want, take, || self.open_span(class)) })
+                .with(|depot| unsafe { depot.remove_range(cells, || self.open_span(class)) })
         });
     }
 

@@ -3,19 +3,22 @@
 //! A plain array, last in, first out. Objects that one thread frees and another needs pass through
 //! it without their spans being looked at (as in tcmalloc's transfer cache).
 //!
-//! Invariant: the first `len` entries are objects of one class, and in no other place.
+//! Invariant: the first `len` entries are objects of one class, in the form in which bins have them
+//! ([`hidden`]), and in no other place.
 
 #![forbid(unsafe_code)]
 
-use core::ptr;
+use core::{cell::Cell, ptr};
 
 use super::class::Class;
 use orionrt_sys::checker::hidden;
 
-/// The most objects in transit ...
-const MOST_OBJECTS: usize = 96;
-/// ... and the most bytes.
-const MOST_BYTES: usize = 128 << 10;
+// What is in transit: `MOST_OBJECTS` that have at most `MOST_BYTES` together, or, if those are more,
+// `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`.
+const MOST_OBJECTS: usize = 256;
+const MOST_BYTES: usize = 32 << 10;
+const MOST_LARGE_OBJECTS: usize = 96;
+const MOST_LARGE_BYTES: usize = 128 << 10;
 
 /// Free objects of one class.
 #[derive(Debug)]
@@ -41,7 +44,9 @@ impl TransferCache {
     /// How many more objects of this class it takes.
     #[inline]
     pub(super) fn room(&self, class: Class) -> usize {
-        MOST_OBJECTS.min(MOST_BYTES / class.size()) - self.len
+        let small = MOST_OBJECTS.min(MOST_BYTES / class.size());
+        let large = MOST_LARGE_OBJECTS.min(MOST_LARGE_BYTES / class.size());
+        small.max(large) - self.len
     }
 
     /// Adds objects; there is [`room`](Self::room) for them.
@@ -53,6 +58,18 @@ impl TransferCache {
             *object = hidden(*object);
         }
         self.len += objects.len();
+    }
+
+    /// Moves objects to the first of these cells, what came last first; returns how many.
+    #[inline]
+    pub(super) fn pop_into(&mut self, cells: &[Cell<*mut u8>]) -> usize {
+        let newest_first = self.objects[..self.len].iter().rev();
+        for (cell, &object) in cells.iter().zip(newest_first) {
+            cell.set(object);
+        }
+        let taken = cells.len().min(self.len);
+        self.len -= taken;
+        taken
     }
 
     /// Takes the object that came last.
