@@ -30,7 +30,8 @@ use super::{
 };
 use orionrt_sys::checker::hidden;
 
-/// A depot counts as idle after more than so many insertions without a removal.
+/// A depot counts as idle after more than so many insertions, without a removal, for which the
+/// transfer cache has no room.
 const IDLE_AFTER: u32 = 4;
 
 /// The transfer cache and the spans of a class.
@@ -39,7 +40,7 @@ pub(crate) struct Depot {
     class: Class,
     transfer: TransferCache,
     spans: DepotSpans,
-    inserts_since_remove: u32,
+    overflows_since_remove: u32,
     removed_since_sweep: bool,
     /// Objects that went to the program without passing through a thread's cache.
     direct: u64,
@@ -55,7 +56,7 @@ impl Depot {
             class,
             transfer: TransferCache::new(),
             spans: DepotSpans::new(class),
-            inserts_since_remove: 0,
+            overflows_since_remove: 0,
             removed_since_sweep: false,
             direct: 0,
         }
@@ -66,9 +67,9 @@ impl Depot {
         !mem::take(&mut self.removed_since_sweep)
     }
 
-    /// Whether objects only come back, and nobody asks for any.
+    /// Whether objects only come back, more than may be in transit, and nobody asks for any.
     pub(crate) fn is_idle(&self) -> bool {
-        self.inserts_since_remove > IDLE_AFTER
+        self.overflows_since_remove > IDLE_AFTER
     }
 
     /// Moves objects to the first of these cells, in the form in which bins have them ([`hidden`]):
@@ -83,7 +84,7 @@ impl Depot {
         cells: &[Cell<*mut u8>],
         new_span: impl FnOnce() -> Option<NonNull<SpanHeader>>,
     ) -> usize {
-        self.inserts_since_remove = 0;
+        self.overflows_since_remove = 0;
         self.removed_since_sweep = true;
         let in_transit = self.transfer.pop_into(cells);
         let found = in_transit + self.remove_from_spans(&cells[in_transit..]);
@@ -137,7 +138,7 @@ impl Depot {
     ) -> Result<(), InvalidFree> {
         let mut room = self.transfer.room(self.class);
         if room < objects.len() || self.is_idle() {
-            self.inserts_since_remove += 1;
+            self.overflows_since_remove += 1;
         }
         if self.is_idle() {
             room = 0;
