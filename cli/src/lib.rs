@@ -1,5 +1,5 @@
-//! The command line of OrionRT: `orionrt plan`, `view`, `check`, `compare`, `share`, `run`, `demo`,
-//! `profile`, `with`, `record`, `trace`.
+//! The command line of OrionRT: `orionrt plan`, `fit`, `view`, `check`, `compare`, `share`, `run`,
+//! `demo`, `profile`, `with`, `record`, `trace`.
 //!
 //! Where something new goes:
 //!

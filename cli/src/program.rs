@@ -63,6 +63,7 @@ fn run(
 ) -> Result<u8, Failure> {
     let done = match command {
         Command::Plan(args) => verbs::plan(&args),
+        Command::Fit(args) => verbs::fit(&args),
         Command::View(args) => verbs::view(&args),
         Command::Check(args) => verbs::check(&args),
         Command::Compare(args) => verbs::compare(&args),

@@ -20,6 +20,7 @@ use super::{
     check::CheckArgs,
     compare::CompareArgs,
     demo::DemoArgs,
+    fit::FitArgs,
     plan::PlanArgs,
     profile::ProfileArgs,
     share::ShareArgs,
@@ -47,6 +48,7 @@ Examples:
   orionrt demo                                   see it run; needs no file
   orionrt plan model.onnx                        how much memory does the model need?
   orionrt plan model.onnx --output plan.json     keep the plan, to load it at run time
+  orionrt fit model.onnx --capacity 4M           what does it cost to need less?
   orionrt view model.onnx                        what makes the peak? look at it in a browser
   orionrt check plan.json                        is it a valid plan?
   orionrt compare buffers.csv                    which strategy does best?
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     /// Plan a model (ONNX, TensorFlow Lite), lifetimes in CSV, or what PyTorch, heaptrack or XLA
     /// recorded of a program's memory
     Plan(PlanArgs),
+    /// Fit a model into less memory than its peak, for added time
+    Fit(FitArgs),
     /// Look at plans in a browser: of a model or another input, or several beside each other
     View(ViewArgs),
     /// Verify a plan: no overlaps, every offset aligned
@@ -108,6 +112,7 @@ impl Command {
     fn given_twice(&self) -> Option<(&'static str, &str)> {
         let (dims, inputs): (&[DimSize], &[InputArg]) = match self {
             Self::Plan(PlanArgs { source, .. })
+            | Self::Fit(FitArgs { source, .. })
             | Self::View(ViewArgs { source, .. })
             | Self::Compare(CompareArgs { source, .. })
             | Self::Share(ShareArgs { source, .. }) => (&source.model.dims, &source.model.inputs),

@@ -8,9 +8,11 @@
 
 // A file uses only files above it in this list.
 mod values;
+mod capacity;
 mod source;
 mod search;
 mod plan;
+mod fit;
 mod check;
 mod view;
 mod compare;
@@ -30,10 +32,12 @@ mod record;
 mod trace;
 mod cli;
 
+pub(crate) use capacity::Capacity;
 pub(crate) use check::CheckArgs;
 pub(crate) use cli::{Cli, Command};
 pub(crate) use compare::CompareArgs;
-pub(crate) use demo::{Capacity, DemoArgs, Way};
+pub(crate) use demo::{DemoArgs, Way};
+pub(crate) use fit::FitArgs;
 pub(crate) use plan::PlanArgs;
 pub(crate) use profile::ProfileArgs;
 #[cfg(target_os = "linux")]

@@ -105,6 +105,85 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     })
 }
 
+/// Something that is done so often in a second: a positive number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate(pub(crate) f64);
+
+/// Bytes in a second: `1.6GB/s`, `800M` or `2e9`, in powers of 1000, or `1.5GiB/s`.
+pub(super) fn speed(text: &str) -> Result<Rate, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let rate = scaled(number.strip_suffix('B').unwrap_or(number));
+    rate.ok_or_else(|| {
+        let text = printable(text);
+        format!("'{text}' is not a speed, expected bytes in a second such as 1.6GB/s or 800M")
+    })
+}
+
+/// Operations in a second: `20GFLOP/s`, `20G` or `2e10`, in powers of 1000.
+pub(super) fn operations(text: &str) -> Result<Rate, String> {
+    let units = ["FLOP/s", "FLOPS", "/s"];
+    let number = units.iter().find_map(|unit| text.strip_suffix(unit));
+    scaled(number.unwrap_or(text)).ok_or_else(|| {
+        let text = printable(text);
+        format!("'{text}' is not a rate, expected operations in a second such as 20G or 2e10")
+    })
+}
+
+/// A positive number with a unit or without.
+fn scaled(text: &str) -> Option<Rate> {
+    let units = [
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("k", 1e3),
+        ("K", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+    ];
+    let found = units
+        .into_iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)));
+    let (number, unit) = found.unwrap_or((text, 1.0));
+    let rate = number.parse::<f64>().ok()? * unit;
+    (rate > 0.0 && rate.is_finite()).then_some(Rate(rate))
+}
+
+/// How tensors are compressed while they are idle: `2.5`, or `2.5:1GB/s`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct CompressArg {
+    /// The bytes of a tensor over those of its compressed form, above 1.
+    pub(crate) ratio: f64,
+    /// The bytes of tensors that are compressed, or expanded, in a second.
+    pub(crate) speed: Rate,
+}
+
+impl CompressArg {
+    /// The speed where none is given, in bytes a second: about that of LZ4.
+    const SPEED: Rate = Rate(5e8);
+}
+
+impl FromStr for CompressArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (ratio, speed) = match text.split_once(':') {
+            Some((ratio, given)) => (ratio, speed(given)?),
+            None => (text, Self::SPEED),
+        };
+        let ratio = ratio.parse::<f64>().ok();
+        let ratio = ratio.filter(|ratio| *ratio > 1.0 && ratio.is_finite());
+        let ratio = ratio.ok_or_else(|| {
+            let text = printable(text);
+            format!(
+                "'{text}' is not RATIO or RATIO:SPEED, \
+                 expected a ratio above 1 such as 2 or 2.5:1GB/s"
+            )
+        })?;
+        Ok(Self { ratio, speed })
+    }
+}
+
 /// The name of a pool, and its capacity if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolArg {
@@ -333,6 +412,36 @@ mod tests {
             let error = bytes(text).unwrap_err();
             assert!(error.contains(&format!("'{text}'")), "{error}");
         }
+    }
+
+    #[test]
+    fn speeds_and_rates_have_units_of_1000() {
+        let parsed = ["1.6GB/s", "800M", "2e9", "1B/s", "1.5GiB/s", "3k/s"];
+        let parsed = parsed.map(|text| speed(text).unwrap().0);
+        assert_eq!(parsed, [1.6e9, 8e8, 2e9, 1.0, 1.5 * 1_073_741_824.0, 3e3]);
+        let parsed = ["20GFLOP/s", "20GFLOPS", "20G", "2e10", "1T"];
+        let parsed = parsed.map(|text| operations(text).unwrap().0);
+        assert_eq!(parsed, [2e10, 2e10, 2e10, 2e10, 1e12]);
+        for text in [
+            "", "G", "0", "-1G", "nan", "inf", "1e400", "1 GB/s", "1Gb/s", "fast",
+        ] {
+            assert!(speed(text).unwrap_err().contains(&format!("'{text}'")));
+            assert!(operations(text).unwrap_err().contains(&format!("'{text}'")));
+        }
+    }
+
+    #[test]
+    fn compression_is_a_ratio_with_or_without_a_speed() {
+        let parsed = |text: &str| {
+            text.parse::<CompressArg>()
+                .map(|arg| (arg.ratio, arg.speed.0))
+        };
+        assert_eq!(parsed("2"), Ok((2.0, CompressArg::SPEED.0)));
+        assert_eq!(parsed("2.5:1GB/s"), Ok((2.5, 1e9)));
+        for text in ["", "1", "0.5", "inf", "nan", "two", ":1G"] {
+            assert!(parsed(text).unwrap_err().contains("RATIO"), "{text}");
+        }
+        assert!(parsed("2:fast").unwrap_err().contains("'fast'"));
     }
 
     #[test]

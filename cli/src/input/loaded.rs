@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use orionrt::{Graph, Lifetimes, files::CsvTable, lifetimes::Uncopied};
-use orionrt_models::{Body, Format, LeftOut, TensorType};
+use orionrt::{Graph, Lifetimes, TensorId, files::CsvTable, lifetimes::Uncopied};
+use orionrt_models::{Body, Format, LeftOut, OperatorWork, TensorType};
 
 #[cfg(target_os = "linux")]
 use super::trace::TraceFacts;
@@ -184,6 +184,10 @@ pub(crate) struct ModelGraph {
     pub(crate) graph: Graph,
     /// The types of the operators, in this order.
     pub(crate) operator_types: Vec<String>,
+    /// What the operators compute, in this order.
+    pub(crate) operator_work: Vec<OperatorWork>,
+    /// The tensors that keep their values from one run to the next.
+    pub(crate) variables: Vec<TensorId>,
     /// The bodies of control flow; a body within another one comes after it.
     pub(crate) bodies: Vec<Body>,
     /// The types and shapes of the tensors, by their numbers.

@@ -75,6 +75,7 @@ pub(crate) use loaded::{
     AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan, PartsFacts,
 };
 pub(crate) use model::model_graph;
+pub(crate) use near::near;
 pub(crate) use plan_file::{
     DevicePlan, NO_LIMIT, Plans, is_plan, load_plan, load_plan_of_model, load_plans,
 };

@@ -13,7 +13,7 @@ use std::{
 };
 
 use orionrt::{Graph, Lifetimes, Plan, TensorId, lifetimes::Lifetime};
-use orionrt_models::{Body, Model, ModelError, Options};
+use orionrt_models::{Body, Model, ModelError, OperatorWork, Options};
 
 use super::{
     donated,
@@ -141,6 +141,10 @@ pub(crate) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
     for (kind, &at) in model.operator_types.iter().zip(&position) {
         operator_types[at].clone_from(kind);
     }
+    let mut operator_work = vec![OperatorWork::default(); position.len()];
+    for (&work, &at) in model.operator_work.iter().zip(&position) {
+        operator_work[at] = work;
+    }
     // The operators of a body stay together in every order, but nodes may change places.
     let bodies = model.bodies.iter().filter_map(|body| {
         let places = || position[body.operators.clone()].iter();
@@ -154,6 +158,8 @@ pub(crate) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
     bodies.sort_by_key(|body| (body.operators.start, Reverse(body.operators.end)));
     ModelGraph {
         operator_types,
+        operator_work,
+        variables: model.variables.clone(),
         bodies,
         tensor_types: model.tensor_types.clone(),
         graph: ordered,

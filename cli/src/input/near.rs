@@ -12,7 +12,7 @@ const MOST_CHARS: usize = 64;
 const LISTED: usize = 5;
 
 /// The known names that are nearest to a name, nearest first; the first known ones if none is near.
-pub(super) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+pub(crate) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
     let name = beginning(name);
     let known: Vec<&str> = known.take(MOST_NAMES).collect();
     let most = name.len() / 3 + 1;

@@ -11,6 +11,7 @@ mod check_recording;
 mod check_regions;
 mod check;
 mod plan;
+mod fit;
 mod beside;
 mod profile;
 mod view;
@@ -33,6 +34,7 @@ mod trace;
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
+pub(crate) use fit::fit;
 pub(crate) use plan::plan;
 pub(crate) use profile::profile;
 #[cfg(target_os = "linux")]

@@ -72,6 +72,7 @@ fn help_has_examples_and_the_version_is_that_of_the_package() {
     let verbs = [
         &[][..],
         &["plan"],
+        &["fit"],
         &["view"],
         &["check"],
         &["compare"],

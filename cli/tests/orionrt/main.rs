@@ -27,6 +27,7 @@ mod devices;
 mod donated;
 mod regions;
 mod pools;
+mod fit;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

@@ -1,0 +1,125 @@
+//! The arguments of `orionrt fit`.
+//!
+//! Stands on `source`, `search` and `capacity`.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+
+use clap::{Args, builder::RangedU64ValueParser};
+
+use super::{
+    capacity::Capacity,
+    search::SearchArgs,
+    source::SourceArgs,
+    values::{CompressArg, PlanFile, Rate, bytes, operations, speed},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  orionrt fit model.onnx --capacity 4M                           by operators that run once more
+  orionrt fit model.onnx --capacity 70% --slow 32M               or by a second, slower memory
+  orionrt fit model.onnx --capacity 4M --slow 32M --bandwidth 1.6GB/s --no-recompute
+  orionrt fit model.onnx --capacity 4M --slow 2M --write 10MB/s --read 100MB/s      such as flash
+  orionrt fit model.onnx --capacity 4M --compress 2:500MB/s      or by tensors kept compressed
+  orionrt fit model.onnx --capacity 4M --costs times.csv         with times that were measured
+  orionrt fit model.onnx --capacity 4M --output schedule.json    keep the schedule, to run it
+  orionrt fit model.onnx --curve --slow 1G --svg curve.svg       what would each capacity cost?
+
+Sizes are bytes: 4096, 256K, 4M and 1G (or 4MiB), in powers of 1024. Speeds are bytes in a second:
+1.6GB/s or 800M, in powers of 1000.
+
+Operators run one after the other; graphs with branches or loops are refused. Without --costs, the
+time of an operator is estimated: that of its arithmetic at the rate of --flops or that of its bytes
+at the speed of --memory, whichever is longer. A file of costs is CSV with the columns operator and
+seconds (or milliseconds, microseconds, nanoseconds), or JSON: {\"conv1\": 0.002, ...}, in seconds.
+It has each operator of the model once.
+
+--order memory also tries an order of the operators that needs less memory.
+
+Ctrl-C ends the search, and the result is the best schedule found so far; a second Ctrl-C ends the
+program.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct FitArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+
+    /// The bytes that the tensors may need at once, or a part of the peak, such as 70%. If they
+    /// need more whatever is done, the answer says which capacity is known to work, and the exit
+    /// status is 3
+    #[arg(
+        long,
+        value_name = "BYTES|PERCENT",
+        required_unless_present = "curve",
+        conflicts_with = "curve"
+    )]
+    pub(crate) capacity: Option<Capacity>,
+
+    /// Fit into N capacities from the peak down to the smallest one that works, and say what each
+    /// of them costs
+    #[arg(
+        long, value_name = "N", num_args = 0..=1, require_equals = true,
+        default_missing_value = "16",
+        value_parser = RangedU64ValueParser::<usize>::new().range(2..=256)
+    )]
+    pub(crate) curve: Option<usize>,
+
+    /// Allow tensors to be spilled to a slow memory of this size
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) slow: Option<u64>,
+
+    /// The speed at which the slow memory is written and read
+    #[arg(
+        long, value_name = "SPEED", value_parser = speed, default_value = "1.6GB/s",
+        requires = "slow"
+    )]
+    pub(crate) bandwidth: Rate,
+
+    /// The speed at which the slow memory is written, if it differs
+    #[arg(long, value_name = "SPEED", value_parser = speed, requires = "slow")]
+    pub(crate) write: Option<Rate>,
+
+    /// The speed at which the slow memory is read, if it differs
+    #[arg(long, value_name = "SPEED", value_parser = speed, requires = "slow")]
+    pub(crate) read: Option<Rate>,
+
+    /// Allow idle tensors to be kept compressed, RATIO times smaller, by a codec that compresses
+    /// and expands SPEED bytes of tensors in a second (500 MB/s if it is not given). You promise
+    /// the ratio
+    #[arg(long, value_name = "RATIO[:SPEED]")]
+    pub(crate) compress: Option<CompressArg>,
+
+    /// Never run an operator once more
+    #[arg(long)]
+    pub(crate) no_recompute: bool,
+
+    /// Measured times of the operators (.csv or .json)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["flops", "memory"])]
+    pub(crate) costs: Option<PathBuf>,
+
+    /// The arithmetic operations in a second that times are estimated with
+    #[arg(long, value_name = "RATE", value_parser = operations, default_value = "20G")]
+    pub(crate) flops: Rate,
+
+    /// The bytes in a second at which operators read and write, which times are estimated with
+    #[arg(long, value_name = "SPEED", value_parser = speed, default_value = "10GB/s")]
+    pub(crate) memory: Rate,
+
+    /// Write the schedule for an executor (.json or .csv): each step with its operator, its tensors
+    /// and where they are
+    #[arg(long, value_name = "FILE", conflicts_with = "curve")]
+    pub(crate) output: Option<PlanFile>,
+
+    /// Draw the curve: capacities to the right, added time upwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}

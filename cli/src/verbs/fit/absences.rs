@@ -1,0 +1,226 @@
+//! When tensors are out of the fast memory, and how they come back.
+//!
+//! Stands on the library's schedules.
+//!
+//! ```text
+//! step       0      1        2      3         4       5
+//!           conv  spill a   relu   conv    fetch a   add     a is absent from conv to add, and is
+//! a         ────────┘                         └─────────     fetched
+//! ```
+//!
+//! Invariant: an absence is between two uses by operators, or the end; copies that nothing uses
+//! after they came back are not listed.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+
+use orionrt::{
+    Graph, TensorId,
+    fit::{CopyId, FitAction, FitSchedule},
+    graph::OpId,
+};
+
+/// How a tensor comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Way {
+    /// From the slow memory.
+    Fetched,
+    /// By an operator that is rerun.
+    Recomputed,
+    /// From its compressed form.
+    Expanded,
+}
+
+impl Way {
+    /// The name in results.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Recomputed => "recomputed",
+            Self::Expanded => "expanded",
+        }
+    }
+}
+
+/// A use of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// The caller fills the inputs.
+    Start,
+    Run(OpId),
+    Rerun(OpId),
+    /// The caller reads the outputs.
+    End,
+}
+
+impl Use {
+    /// The name of the operator, or that of the end.
+    pub(super) fn name(self, graph: &Graph) -> String {
+        let name = |op: OpId| graph.ops().get(op.index()).map_or("", |op| op.name());
+        match self {
+            Self::Start => "the start".into(),
+            Self::Run(op) => name(op).into(),
+            Self::Rerun(op) => format!("rerun of {}", name(op)),
+            Self::End => "the end".into(),
+        }
+    }
+}
+
+/// A time in which a tensor is not in the fast memory as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Absence {
+    pub(super) tensor: TensorId,
+    pub(super) bytes: u64,
+    pub(super) way: Way,
+    /// The last use before it, and the first one after it.
+    pub(super) from: Use,
+    pub(super) until: Use,
+}
+
+/// All of them, in the order in which they end.
+pub(super) fn absences(graph: &Graph, schedule: &FitSchedule) -> Vec<Absence> {
+    let mut uses = Uses {
+        graph,
+        schedule,
+        last: HashMap::new(),
+        back: HashMap::new(),
+        found: Vec::new(),
+    };
+    for step in &schedule.steps {
+        match step.action {
+            FitAction::Run(op) => {
+                uses.read(&step.reads, Use::Run(op));
+                uses.written(&step.writes, Use::Run(op));
+            }
+            FitAction::Rerun(op) => {
+                uses.read(&step.reads, Use::Rerun(op));
+                let new = step.writes.iter().filter(|copy| !step.reads.contains(copy));
+                new.for_each(|&copy| uses.back(copy, Way::Recomputed));
+            }
+            FitAction::Fetch(_) => step
+                .writes
+                .iter()
+                .for_each(|&copy| uses.back(copy, Way::Fetched)),
+            FitAction::Expand(_) => step
+                .writes
+                .iter()
+                .for_each(|&copy| uses.back(copy, Way::Expanded)),
+            _ => {}
+        }
+    }
+    uses.read(&schedule.outputs, Use::End);
+    uses.found
+}
+
+/// The uses so far.
+struct Uses<'s> {
+    graph: &'s Graph,
+    schedule: &'s FitSchedule,
+    /// The last use of each tensor.
+    last: HashMap<TensorId, Use>,
+    /// Copies that have come back and were not used since, with the use before.
+    back: HashMap<CopyId, (Way, Use)>,
+    found: Vec<Absence>,
+}
+
+impl Uses<'_> {
+    fn tensor(&self, copy: CopyId) -> Option<TensorId> {
+        self.schedule.copy(copy).map(|copy| copy.tensor)
+    }
+
+    /// A copy comes back.
+    fn back(&mut self, copy: CopyId, way: Way) {
+        if let Some(tensor) = self.tensor(copy) {
+            let from = self.last.get(&tensor).copied().unwrap_or(Use::Start);
+            self.back.insert(copy, (way, from));
+        }
+    }
+
+    fn read(&mut self, copies: &[CopyId], now: Use) {
+        for &copy in copies {
+            let Some(tensor) = self.tensor(copy) else {
+                continue;
+            };
+            if let Some((way, from)) = self.back.remove(&copy) {
+                let size = self.graph.tensor(tensor).map_or(0, |of| of.layout().size());
+                self.found.push(Absence {
+                    tensor,
+                    bytes: size as u64,
+                    way,
+                    from,
+                    until: now,
+                });
+            }
+            self.last.insert(tensor, now);
+        }
+    }
+
+    fn written(&mut self, copies: &[CopyId], now: Use) {
+        for &copy in copies {
+            if let Some(tensor) = self.tensor(copy) {
+                self.last.insert(tensor, now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::alloc::Layout;
+
+    use orionrt::{
+        GraphBuilder, Planner,
+        fit::{Fit, SlowMemory},
+    };
+
+    use super::*;
+
+    /// `skip` is idle while the convolutions need 4000 bytes, and is made of 100 bytes.
+    fn graph() -> Graph {
+        let mut g = GraphBuilder::new();
+        let mut tensor = |name: &str, size| g.tensor(name, Layout::array::<u8>(size).unwrap());
+        let x = tensor("x", 100);
+        let [skip, c, y] = ["skip", "c", "y"].map(|name| tensor(name, 1000));
+        let [a, b] = ["a", "b"].map(|name| tensor(name, 2000));
+        g.op("conv 0").reads([x]).writes([skip]);
+        g.op("conv 1").reads([skip]).writes([a]);
+        g.op("conv 2").reads([a]).writes([b]);
+        g.op("conv 3").reads([b]).writes([c]);
+        g.op("add").reads([c, skip]).writes([y]);
+        g.output(y).build().unwrap()
+    }
+
+    fn listed(fit: &Fit) -> Vec<(String, Way, String, String)> {
+        let graph = graph();
+        let fitted = Planner::new().fit(&graph, fit).unwrap();
+        let found = absences(&graph, fitted.schedule());
+        let each = found.iter().map(|of| {
+            assert_eq!(of.bytes, 1000);
+            let name = graph.tensor(of.tensor).unwrap().name().to_string();
+            (name, of.way, of.from.name(&graph), of.until.name(&graph))
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn an_absence_is_between_the_uses_before_and_after() {
+        let slow = SlowMemory::new(1 << 20, 1e9);
+        let found = listed(&Fit::within(4000).slow(slow));
+        let skip = |way| ("skip".into(), way, "conv 1".into(), "add".into());
+        assert_eq!(found, [skip(Way::Fetched)]);
+    }
+
+    #[test]
+    fn what_is_recomputed_is_absent_until_an_operator_uses_it() {
+        let found = listed(&Fit::within(4100).recompute(true));
+        let skip = (
+            "skip".into(),
+            Way::Recomputed,
+            "conv 1".into(),
+            "add".into(),
+        );
+        assert_eq!(found, [skip]);
+        assert!(listed(&Fit::within(5000).recompute(true)).is_empty());
+    }
+}

@@ -1,0 +1,153 @@
+//! What is asked for: a model, the ways in which it may need less memory, and what they cost.
+//!
+//! Stands on the loaders and on `costs`. Invariant: the model's operators are in the order of the
+//! file, or in one that the user gave; the library alone may change that, if it was asked to.
+
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+
+use orionrt::{
+    Plan, Planner,
+    fit::{Codec, Compression, Fit, FitError, Fitted, SlowMemory},
+    planner::{Cancel, PlannerError},
+};
+
+use super::costs::Costs;
+use crate::{
+    args::{FitArgs, Order},
+    failure::Failure,
+    input::{self, Input, ModelFacts, ModelGraph, Origin},
+    progress,
+};
+
+/// A model that is read, and how it is to be fitted.
+pub(super) struct Asked<'a> {
+    pub(super) args: &'a FitArgs,
+    pub(super) input: &'a Input,
+    pub(super) facts: &'a ModelFacts,
+    pub(super) model: &'a ModelGraph,
+    pub(super) costs: Costs,
+    /// The plan without spills and reruns, in the order in which the model is read.
+    pub(super) before: Plan,
+    pub(super) slow: Option<SlowMemory>,
+    pub(super) cancel: &'a Cancel,
+    pub(super) start: Instant,
+    planner: Planner,
+}
+
+/// Reads the model.
+pub(super) fn load(args: &FitArgs) -> Result<Input, Failure> {
+    let mut source = args.source.clone();
+    source.model.keeps_graph = true;
+    // The library tries both orders.
+    if source.model.order == Order::Memory {
+        source.model.order = Order::File;
+    }
+    input::load(&source)
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(
+        args: &'a FitArgs,
+        input: &'a Input,
+        cancel: &'a Cancel,
+    ) -> Result<Self, Failure> {
+        let start = Instant::now();
+        let path = &args.source.input;
+        let (facts, model) = match &input.origin {
+            Origin::Model(facts) => (&**facts, facts.graph.as_ref()),
+            _ => return Err(no_model(args)),
+        };
+        let model = model.ok_or_else(|| no_model(args))?;
+        if let Some(variable) = model.variables.first() {
+            let name = model.graph.tensor(*variable).map_or("", |of| of.name());
+            return Err(Failure::file(
+                path,
+                format!(
+                    "tensor '{name}' keeps its value from one run to the next, and operators \
+                     change it: a schedule with several copies of a tensor cannot have it"
+                ),
+            ));
+        }
+        let costs = Costs::new(args, model)?;
+        let planner = args.search.planner(input.alignment, cancel);
+        let before =
+            progress::with_spinner("planning without spills", || planner.plan(&input.lifetimes));
+        let before = before.map_err(|error| Failure::file(path, error))?;
+        let slow = args.slow.map(|capacity| {
+            SlowMemory::new(capacity, args.bandwidth.0)
+                .write_bytes_per_second(args.write.unwrap_or(args.bandwidth).0)
+                .read_bytes_per_second(args.read.unwrap_or(args.bandwidth).0)
+        });
+        Ok(Self {
+            args,
+            input,
+            facts,
+            model,
+            costs,
+            before,
+            slow,
+            cancel,
+            start,
+            planner,
+        })
+    }
+
+    /// Fits the model into a capacity.
+    pub(super) fn fitted(&self, capacity: u64) -> Result<Fitted, FitError> {
+        let fit = self.options(capacity);
+        self.planner.fit(&self.model.graph, &fit)
+    }
+
+    /// What the library is asked for, with this capacity.
+    fn options(&self, capacity: u64) -> Fit {
+        let args = self.args;
+        let mut fit = Fit::within(capacity)
+            .recompute(!args.no_recompute)
+            .reorder(args.source.model.order == Order::Memory)
+            .aliasing(args.source.model.aliasing.into());
+        if let Some(costs) = self.costs.of_reruns() {
+            fit = fit.costs(costs);
+        }
+        if let Some(slow) = self.slow {
+            fit = fit.slow(slow);
+        }
+        if let Some(compress) = args.compress {
+            let codec = Codec::with_ratio(compress.ratio, compress.speed.0);
+            fit = fit.compression(Compression::all(codec));
+        }
+        fit
+    }
+
+    /// Added seconds over the time of the model, in percent; `None` if the model takes no time and
+    /// some is added.
+    pub(super) fn percent(&self, seconds: f64) -> Option<f64> {
+        let total = self.costs.total();
+        match (seconds, total) {
+            (0.0, _) => Some(0.0),
+            (_, 0.0) => None,
+            (seconds, total) => Some(100.0 * seconds / total),
+        }
+    }
+
+    /// The failure of something that is wrong with the model or the options. `None` if there merely
+    /// is no schedule.
+    pub(super) fn failure(&self, error: &FitError) -> Option<Failure> {
+        let is_capacity = matches!(
+            error,
+            FitError::Impossible { .. }
+                | FitError::NotFound { .. }
+                | FitError::Placement(PlannerError::Capacity { .. })
+        );
+        (!is_capacity).then(|| Failure::file(&self.args.source.input, error.clone()))
+    }
+}
+
+fn no_model(args: &FitArgs) -> Failure {
+    Failure::Usage(format!(
+        "'{}' has no operators that could be moved or rerun around: expected a model, ONNX or \
+         TensorFlow Lite",
+        args.source.input.display()
+    ))
+}
