@@ -12,32 +12,19 @@
 use std::ops::Range;
 
 use orionrt::{
-    Lifetimes, ModelSet, Plan, Planner, Schedule, TensorId,
+    Lifetimes, ModelSet, Plan, Planner, Schedule,
     lifetimes::{GapMistake, Lifetime, LifetimeMistake, LifetimesError, ViewMistake},
     models::ModelId,
     plan::PlanError,
 };
 use orionrt_testing::{
+    any::{any_planner, id},
     gap_oracle::{GapRow, conflict, gap_rows, lifetimes, load, load_at, optimum, peak_of},
     instances,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 
 const NODES: u64 = 3000;
-
-fn id(index: usize) -> TensorId {
-    TensorId::new(index as u32)
-}
-
-/// One of the built-in strategies. Most leave gaps to the default one.
-fn any_planner() -> impl Strategy<Value = Planner> {
-    let names = Planner::strategies().into_iter();
-    let names: Vec<String> = names.map(|strategy| strategy.name().to_string()).collect();
-    prop::sample::select(names).prop_map(|name| {
-        let planner = Planner::new().nodes(NODES);
-        planner.strategy_named(&name).unwrap()
-    })
-}
 
 fn check(rows: &[GapRow], plan: &Plan) -> Result<(), TestCaseError> {
     prop_assert_eq!(peak_of(rows, plan.offsets()), Ok(plan.peak()));
@@ -112,7 +99,7 @@ proptest! {
 
     #[test]
     fn every_strategy_makes_plans(
-        rows in gap_rows(30, 30, 60), planner in any_planner(), seed in any::<u64>(),
+        rows in gap_rows(30, 30, 60), planner in any_planner(NODES), seed in any::<u64>(),
     ) {
         let given = lifetimes(&rows);
         let plan = planner.clone().seed(seed).plan(&given).unwrap();

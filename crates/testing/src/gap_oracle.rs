@@ -9,6 +9,8 @@ use std::ops::Range;
 use orionrt_plan::{Lifetimes, TensorId, lifetimes::Lifetime};
 use proptest::prelude::*;
 
+use crate::any::keep_fixed_apart;
+
 /// A row, whose name is its position.
 #[derive(Clone, Debug)]
 pub struct GapRow {
@@ -170,17 +172,12 @@ pub fn gap_rows(most: usize, steps: i64, size: u64) -> impl Strategy<Value = Vec
         }
         GapRow { lifetime, gaps }
     });
-    proptest::collection::vec(row, 0..=most).prop_map(|mut rows| {
-        for i in 0..rows.len() {
-            let fixed = rows[..=i]
-                .iter()
-                .filter(|row| row.lifetime.fixed_offset.is_some());
-            let fixed: Vec<GapRow> = fixed.cloned().collect();
-            let offsets = fixed.iter().map(|row| row.lifetime.fixed_offset.unwrap());
-            if peak_of(&fixed, &offsets.collect::<Vec<_>>()).is_err() {
-                rows[i].lifetime.fixed_offset = None;
-            }
-        }
+    proptest::collection::vec(row, 0..=most).prop_map(|mut rows: Vec<GapRow>| {
+        keep_fixed_apart(
+            &mut rows,
+            |row| &mut row.lifetime.fixed_offset,
+            |fixed, offsets| peak_of(fixed, offsets).is_ok(),
+        );
         rows
     })
 }

@@ -45,6 +45,8 @@ pub mod instances;
 #[cfg(feature = "plan")]
 pub mod plan_oracle;
 #[cfg(feature = "plan")]
+pub mod any;
+#[cfg(feature = "plan")]
 pub mod gap_oracle;
 #[cfg(feature = "plan")]
 pub mod window_oracle;

@@ -12,6 +12,8 @@ use orionrt_plan::{
 };
 use proptest::prelude::*;
 
+use crate::any::keep_fixed_apart;
+
 /// A row, whose name is its position.
 #[derive(Clone, Debug)]
 pub struct WindowRow {
@@ -223,17 +225,12 @@ pub fn window_rows(most: usize, steps: i64, size: u64) -> impl Strategy<Value = 
         add_changes(&mut row, changes);
         row
     });
-    proptest::collection::vec(row, 0..=most).prop_map(|mut rows| {
-        for i in 0..rows.len() {
-            let fixed = rows[..=i]
-                .iter()
-                .filter(|row| row.lifetime.fixed_offset.is_some());
-            let fixed: Vec<WindowRow> = fixed.cloned().collect();
-            let offsets = fixed.iter().map(|row| row.lifetime.fixed_offset.unwrap());
-            if peak_of(&fixed, &offsets.collect::<Vec<_>>()).is_err() {
-                rows[i].lifetime.fixed_offset = None;
-            }
-        }
+    proptest::collection::vec(row, 0..=most).prop_map(|mut rows: Vec<WindowRow>| {
+        keep_fixed_apart(
+            &mut rows,
+            |row| &mut row.lifetime.fixed_offset,
+            |fixed, offsets| peak_of(fixed, offsets).is_ok(),
+        );
         rows
     })
 }
