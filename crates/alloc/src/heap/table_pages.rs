@@ -168,7 +168,7 @@ impl TablePages {
     /// Notes that a run of pages now ends before this one.
     pub(super) fn note_border(&mut self, page: usize) {
         for page in [page.saturating_sub(1), page] {
-            if page / LEAVES < self.words.as_ref().len() * 64 - self.leaves.first * 64 {
+            if page < self.pages {
                 self.leaves.set(self.words.as_mut(), page / LEAVES);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::super::chunked_words::GROUP;
 use super::*;
+use orionrt_sys::mapping;
 use proptest::prelude::*;
 use std::vec;
 
@@ -192,8 +193,9 @@ fn removing_pages_that_never_were_in_the_set_writes_nothing() {
     let words = PageSet::words_for(end);
     let (bitmap, group) = (words - end / 64, GROUP * CHUNK / 64);
     let words = BitmapWords::mapped(words).unwrap();
-    // To write there would end the process.
-    words.make_read_only(bitmap..bitmap + end / 64 - group);
+    // To write there would end the process: to whole pages of the system, all but the last group.
+    let (page, last) = (mapping::PAGE / 8, bitmap + end / 64 - group);
+    words.make_read_only(bitmap.next_multiple_of(page)..last / page * page);
     let mut pages = PageSet::new(words, end);
     pages.insert(end - 1..end);
     for group in (0..end - GROUP * CHUNK).step_by(GROUP * CHUNK) {
