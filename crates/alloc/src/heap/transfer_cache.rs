@@ -13,8 +13,8 @@ use core::{cell::Cell, ptr};
 use super::class::Class;
 use orionrt_sys::checker::hidden;
 
-// What is in transit: `MOST_OBJECTS` that have at most `MOST_BYTES` together, or, if those are more,
-// `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`.
+// What is in transit: `MOST_OBJECTS` that have at most `MOST_BYTES` together, or, if those are
+// more, `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`.
 const MOST_OBJECTS: usize = 256;
 const MOST_BYTES: usize = 32 << 10;
 const MOST_LARGE_OBJECTS: usize = 96;
