@@ -64,6 +64,8 @@ pub(crate) enum Way {
     Recompute,
     /// Copy tensors to a memory-mapped file, and back
     Spill,
+    /// Keep tensors in the arena in compressed form
+    Compress,
 }
 
 impl Way {
@@ -72,6 +74,7 @@ impl Way {
         match self {
             Self::Recompute => "recompute",
             Self::Spill => "spill",
+            Self::Compress => "compress",
         }
     }
 }

@@ -58,6 +58,13 @@ pub enum RunError {
         /// The step of the schedule.
         step: usize,
     },
+    /// Values do not get as small in compressed form as the fitted schedule takes for granted.
+    NotSmallEnough {
+        /// The tensor's name.
+        tensor: String,
+        /// The bytes that the schedule has for them.
+        planned: Option<u64>,
+    },
     /// A step of a fitted schedule is of a kind that the demo does not know.
     UnknownStep {
         /// The step of the schedule.
@@ -112,6 +119,14 @@ impl fmt::Display for RunError {
                     f,
                     "step {step} of the fitted schedule needs a copy of tensor '{tensor}' that \
                      does not exist then"
+                )
+            }
+            Self::NotSmallEnough { tensor, planned } => {
+                let planned = planned.unwrap_or(0);
+                write!(
+                    f,
+                    "tensor '{tensor}' does not get down to the {planned} bytes in compressed form \
+                     that it had when it was measured"
                 )
             }
             Self::UnknownStep { step } => {

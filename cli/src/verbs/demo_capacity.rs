@@ -86,6 +86,10 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &MeasuredFit) -> st
             pair(cost.written_bytes, cost.read_bytes),
         )?;
     }
+    if args.ways().contains(&Way::Compress) {
+        let moved = pair(cost.compressed_bytes, cost.expanded_bytes);
+        row("compressed, expanded", moved)?;
+    }
     row("operators rerun", thousands(cost.reruns as u64))?;
     row("added time, estimated", duration(estimate(network)))?;
     row("added time, measured", duration(network.added_time))?;
@@ -150,6 +154,11 @@ struct NetworkJson {
     fetches: usize,
     spilled_bytes: u64,
     fetched_bytes: u64,
+    compressions: usize,
+    expansions: usize,
+    /// Bytes of tensors, before they are compressed and after they are expanded.
+    compressed_bytes: u64,
+    expanded_bytes: u64,
     reruns: usize,
     /// Null where nothing is spilled or streamed.
     file_write_bytes_per_second: Option<f64>,
@@ -199,6 +208,10 @@ impl NetworkJson {
             fetches: steps(|action| matches!(action, FitAction::Fetch(_))),
             spilled_bytes: cost.written_bytes,
             fetched_bytes: cost.read_bytes,
+            compressions: steps(|action| matches!(action, FitAction::Compress(_))),
+            expansions: steps(|action| matches!(action, FitAction::Expand(_))),
+            compressed_bytes: cost.compressed_bytes,
+            expanded_bytes: cost.expanded_bytes,
             reruns: cost.reruns,
             file_write_bytes_per_second: speed(|slow| slow.write_bytes_per_second),
             file_read_bytes_per_second: speed(|slow| slow.read_bytes_per_second),

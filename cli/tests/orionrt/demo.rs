@@ -154,6 +154,18 @@ fn operators_that_are_rerun_give_the_same_bits() {
 }
 
 #[test]
+fn tensors_in_compressed_form_come_back_with_the_same_bits() {
+    let networks = within_70_percent("compress");
+    let kinds = ["compressions", "expansions"].map(|name| sum(&networks, name));
+    assert!(kinds[0] > 0 && kinds[1] >= kinds[0], "{kinds:?}");
+    assert!(sum(&networks, "expanded_bytes") >= sum(&networks, "compressed_bytes"));
+    assert_eq!(
+        ["reruns", "spills", "file_bytes"].map(|name| sum(&networks, name)),
+        [0; 3]
+    );
+}
+
+#[test]
 fn weights_that_stay_in_a_file_let_networks_run_in_half_of_their_memory() {
     let args = [
         "demo",

@@ -6,10 +6,11 @@
 //! ends the run with an error.
 //!
 //! ```text
-//! arena        ├── a ──┤├─ b ─┤              slots of the plan of the fast memory
+//!                         compress ───► expand
+//! arena        ├── a ──┤├── b ──┤├ b ┤├── b ──┤    slots of the plan of the fast memory
 //!                  │ spill         ▲ fetch
 //!                  ▼               │
-//! mapped file  ├── a ──┤├────── c ──────┤    slots of the plan of the slow memory
+//! mapped file  ├── a ──┤├────── c ──────┤          slots of the plan of the slow memory
 //! ```
 
 #![forbid(unsafe_code)]
@@ -22,7 +23,10 @@ use orionrt::{
     slots::{SlotBox, SlotError},
 };
 
-use super::mapped_file::MappedFile;
+use super::{
+    mapped_file::MappedFile,
+    packed::{pack, unpack},
+};
 
 /// The tensors' values in a slot of the fast memory.
 pub type FastValues<'p> = SlotBox<f32, &'p TensorPool<Arena>>;
@@ -57,6 +61,26 @@ impl Memories {
 enum Values<'p> {
     Fast(FastValues<'p>),
     Slow(SlotBox<f32, &'p TensorPool<MappedFile>>),
+    /// In compressed form, in so many bytes at the start of the slot in the fast memory, and how
+    /// many values they are.
+    Packed(SlotBox<u8, &'p TensorPool<Arena>>, usize, usize),
+}
+
+/// Why a copy cannot be made from another one.
+#[derive(Debug)]
+pub enum CopyError {
+    /// The other copy does not exist.
+    Missing,
+    /// A third copy has the bytes of its slot, or its slot has another length.
+    NoMemory(SlotError),
+    /// In compressed form, the values need more bytes than the schedule has for them.
+    TooLarge,
+}
+
+impl From<SlotError> for CopyError {
+    fn from(error: SlotError) -> Self {
+        Self::NoMemory(error)
+    }
 }
 
 /// All copies of a schedule, those that exist now with their values.
@@ -94,11 +118,12 @@ impl<'p> Copies<'p> {
         }
     }
 
-    /// The values of a copy, if it exists.
+    /// The values of a copy, if it exists and is not compressed.
     pub fn values(&self, copy: CopyId) -> Option<&[f32]> {
         match self.values.get(copy.index())?.as_ref()? {
             Values::Fast(values) => Some(values),
             Values::Slow(values) => Some(values),
+            Values::Packed(..) => None,
         }
     }
 
@@ -131,18 +156,51 @@ impl<'p> Copies<'p> {
         Ok(())
     }
 
-    /// Makes a copy with the values of another one; `None` if that one does not exist.
+    /// Makes a copy with the values of another one.
     ///
     /// # Errors
-    /// When yet another copy has the bytes of its slot.
-    pub fn transfer(&mut self, from: CopyId, to: CopyId) -> Option<Result<(), SlotError>> {
+    /// When the other one does not exist, or yet another copy has the bytes of the slot.
+    pub fn transfer(&mut self, from: CopyId, to: CopyId) -> Result<(), CopyError> {
         let (memories, planned) = (self.memories, self.planned[to.index()]);
-        let values = self.values(from)?;
-        let made = match self.schedule.copy(to)?.memory {
-            Memory::Fast => memories.fast.copied_from(planned, values).map(Values::Fast),
-            Memory::Slow => memories.slow.copied_from(planned, values).map(Values::Slow),
+        let values = self.values(from).ok_or(CopyError::Missing)?;
+        let is_slow = (self.schedule.copy(to)).is_some_and(|copy| copy.memory == Memory::Slow);
+        let made = match is_slow {
+            true => Values::Slow(memories.slow.copied_from(planned, values)?),
+            false => Values::Fast(memories.fast.copied_from(planned, values)?),
         };
-        Some(made.map(|made| self.values[to.index()] = Some(made)))
+        self.values[to.index()] = Some(made);
+        Ok(())
+    }
+
+    /// Makes a compressed copy with the values of another one.
+    ///
+    /// # Errors
+    /// As [`transfer`](Self::transfer), and when the values do not get as small as planned.
+    pub fn compress(&mut self, from: CopyId, to: CopyId) -> Result<(), CopyError> {
+        let (memories, planned) = (self.memories, self.planned[to.index()]);
+        let values = self.values(from).ok_or(CopyError::Missing)?;
+        let mut bytes = memories.fast.filled(planned, 0u8)?;
+        let len = pack(values, &mut bytes).ok_or(CopyError::TooLarge)?;
+        self.values[to.index()] = Some(Values::Packed(bytes, len, values.len()));
+        Ok(())
+    }
+
+    /// Makes a copy with the values of a compressed one.
+    ///
+    /// # Errors
+    /// As [`transfer`](Self::transfer).
+    pub fn expand(&mut self, from: CopyId, to: CopyId) -> Result<(), CopyError> {
+        let (memories, planned) = (self.memories, self.planned[to.index()]);
+        let Some(Some(Values::Packed(bytes, len, count))) = self.values.get(from.index()) else {
+            return Err(CopyError::Missing);
+        };
+        let mut values = memories.fast.filled(planned, 0.0)?;
+        if values.len() != *count {
+            return Err(CopyError::Missing);
+        }
+        unpack(&bytes[..*len], &mut values).ok_or(CopyError::Missing)?;
+        self.put(to, values);
+        Ok(())
     }
 
     /// Drops the copies whose last step this is.

@@ -1,8 +1,8 @@
 //! Runs a network by a fitted schedule, step by step.
 //!
-//! Stands on [`Copies`]. An operator reads and writes the copies that its step names, a spill and a
-//! fetch make a copy from another one, and an operator that is rerun runs as at the first time. A
-//! tensor is all of its copy, or a part of it if it is a view.
+//! Stands on [`Copies`]. An operator reads and writes the copies that its step names; a spill, a
+//! fetch, and what compresses and expands make a copy from another one; and an operator that is
+//! rerun runs as at the first time. A tensor is all of its copy, or a part of it if it is a view.
 //!
 //! Invariant: whatever the schedule, an operator reads values that the schedule brought where it
 //! looks for them; if there are none, the run ends with an error.
@@ -22,7 +22,7 @@ use orionrt::{
 };
 
 use super::{
-    copies::{Copies, Memories},
+    copies::{Copies, CopyError, Memories},
     stored_weights::StoredWeights,
 };
 use crate::demo::{kernels::MAX_READS, network::Network, run_error::RunError};
@@ -116,7 +116,9 @@ impl<'n> FittedExecutor<'n> {
                 FitAction::Fetch(tensor) if step.reads.is_empty() => {
                     self.fill(tensor, step.writes[0], input)?;
                 }
-                FitAction::Spill(_) | FitAction::Fetch(_) => self.transfer(at)?,
+                FitAction::Spill(_) | FitAction::Fetch(_) => self.copy(at, Copies::transfer)?,
+                FitAction::Compress(_) => self.copy(at, Copies::compress)?,
+                FitAction::Expand(_) => self.copy(at, Copies::expand)?,
                 _ => return Err(RunError::UnknownStep { step: at }),
             }
             self.times[at] = start.elapsed();
@@ -170,13 +172,22 @@ impl<'n> FittedExecutor<'n> {
         Ok(())
     }
 
-    fn transfer(&mut self, at: usize) -> Result<(), RunError> {
+    /// Makes the copy that a step writes from the one that it reads.
+    fn copy(
+        &mut self,
+        at: usize,
+        make: impl FnOnce(&mut Copies<'n>, CopyId, CopyId) -> Result<(), CopyError>,
+    ) -> Result<(), RunError> {
         let step = &self.schedule.steps[at];
         let (from, to) = (step.reads[0], step.writes[0]);
-        match self.copies.transfer(from, to) {
-            Some(made) => made.map_err(|error| self.no_memory(to, error)),
-            None => Err(self.no_copy(at, from)),
-        }
+        make(&mut self.copies, from, to).map_err(|error| match error {
+            CopyError::Missing => self.no_copy(at, from),
+            CopyError::NoMemory(error) => self.no_memory(to, error),
+            CopyError::TooLarge => RunError::NotSmallEnough {
+                tensor: self.name_of(to),
+                planned: self.schedule.copy(to).and_then(|copy| copy.compressed),
+            },
+        })
     }
 
     /// A tensor in a copy that holds it.

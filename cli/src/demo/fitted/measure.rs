@@ -13,13 +13,13 @@ use std::{
 
 use orionrt::{
     Aliasing, Planner,
-    fit::{Fit, FitAction, FitSchedule, Fitted, OperatorCosts, SlowMemory},
+    fit::{Compression, Fit, FitAction, FitSchedule, Fitted, OperatorCosts, SlowMemory},
 };
 
 use super::{
     copies::Memories,
     executor::FittedExecutor,
-    profile::{operator_costs, slow_memory},
+    profile::{compression, operator_costs, slow_memory},
     stored_weights::StoredWeights,
     within::{Within, fit_within},
 };
@@ -125,9 +125,14 @@ fn side_by_side(
         &mut plain.output,
     )?;
     let slow = slow_memory_of(network, means)?;
+    let packing = match means.ways.contains(&Way::Compress) {
+        true => compression(network, &mut plain.executor, &input, &mut plain.output)?,
+        false => Compression::new(),
+    };
 
     let start = Instant::now();
-    let fit = |capacity| options(network, capacity, &costs, slow, means);
+    let fit =
+        |capacity| options(network, capacity, &costs, slow, means).compression(packing.clone());
     let within = fit_within(&planner, graph, asked_bytes, fit, unlimited.clone())?;
     let fitting_time = start.elapsed();
     let memories = Memories::new(&within.fitted, within.capacity)?;

@@ -4,6 +4,7 @@
 //! ```text
 //! mapped_file     the slow memory: a file that is mapped into memory
 //! stored_weights  the weights in a file
+//! packed          values in compressed form
 //! copies          the copies of tensors in both memories
 //! executor        runs a network by a fitted schedule
 //! profile         what operators and copies cost on this machine
@@ -14,6 +15,7 @@
 // A file uses only files above it in this list.
 mod mapped_file;
 mod stored_weights;
+mod packed;
 mod copies;
 mod executor;
 mod profile;

@@ -6,12 +6,13 @@
 use allocator_api2::alloc::Global;
 use orionrt::{
     Aliasing, Planner,
-    fit::{Fit, FitAction, Fitted, SlowMemory},
+    fit::{Compression, Fit, FitAction, Fitted, SlowMemory},
 };
 
 use super::{
     copies::Memories,
     executor::FittedExecutor,
+    profile::compression,
     stored_weights::StoredWeights,
     within::{Within, fit_within},
 };
@@ -21,7 +22,14 @@ use crate::demo::{
     network::Network,
 };
 
-const INPUT_SEED: u64 = 5;
+fn random_input(network: &Network) -> Vec<f32> {
+    sample_input(network, 5)
+}
+
+/// From this one, many tensors have equal rows, and get small in compressed form.
+fn constant_input(network: &Network) -> Vec<f32> {
+    vec![0.5; network.length(network.input())]
+}
 
 /// Allows something in options.
 type Allow = fn(Fit) -> Fit;
@@ -39,24 +47,22 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// The bits of the output with every tensor in bytes of its own on the heap.
-fn expected(network: &Network) -> Vec<u32> {
+fn expected(network: &Network, input: &[f32]) -> Vec<u32> {
     let lifetimes = network.graph().lifetimes_with(Aliasing::Off);
     let mut executor = Executor::new(network, &lifetimes, HeapSource(Global)).unwrap();
     let mut output = vec![f32::NAN; network.length(network.output())];
-    let input = sample_input(network, INPUT_SEED);
-    executor.run(&input, &mut output).unwrap();
+    executor.run(input, &mut output).unwrap();
     bits(&output)
 }
 
 /// The bits of two runs within a capacity, in an arena of no more.
-fn within(network: &Network, fitted: &Fitted, capacity: u64) -> Vec<u32> {
+fn within(network: &Network, input: &[f32], fitted: &Fitted, capacity: u64) -> Vec<u32> {
     let memories = Memories::new(fitted, capacity).unwrap();
     let weights = StoredWeights::new(network).unwrap();
     let mut executor = FittedExecutor::new(network, fitted.schedule(), &memories, &weights);
-    let input = sample_input(network, INPUT_SEED);
     let [first, second] = [1, 2].map(|_| {
         let mut output = vec![f32::NAN; network.length(network.output())];
-        executor.run(&input, &mut output).unwrap();
+        executor.run(input, &mut output).unwrap();
         bits(&output)
     });
     assert_eq!(first, second);
@@ -67,12 +73,17 @@ fn planner() -> Planner {
     Planner::new().nodes(20_000)
 }
 
+/// The operators in their order, with room for all that is alive at once.
+fn unlimited(network: &Network) -> Fitted {
+    let all_bytes = network.graph().lifetimes().total_bytes();
+    let fit = Fit::within(all_bytes).reorder(false);
+    planner().fit(network.graph(), &fit).unwrap()
+}
+
 /// The network within this part of its load, or within the least that is found.
 fn fitted(network: &Network, percent: u64, allow: impl Fn(Fit) -> Fit) -> Within {
-    let graph = network.graph();
+    let (graph, known) = (network.graph(), unlimited(network));
     let lifetimes = graph.lifetimes();
-    let all = Fit::within(lifetimes.total_bytes()).reorder(false);
-    let known = planner().fit(graph, &all).unwrap();
     let asked = lifetimes.load() * percent / 100;
     let fit = |capacity| allow(Fit::within(capacity).work(20_000));
     let within = fit_within(&planner(), graph, asked, fit, known).unwrap();
@@ -105,8 +116,9 @@ fn the_networks_of_the_demo_give_the_same_bits_in_every_way() {
                 let within_ = fitted(&network, percent, allow);
                 let capacity = within_.capacity;
                 let context = format!("{} {way} {percent} %: {capacity}", network.name());
-                let bits = within(&network, &within_.fitted, capacity);
-                assert_eq!(bits, expected(&network), "{context}");
+                let input = random_input(&network);
+                let bits = within(&network, &input, &within_.fitted, capacity);
+                assert_eq!(bits, expected(&network, &input), "{context}");
                 let counts = added(&within_.fitted);
                 below_peak += u32::from(capacity < network.graph().lifetimes().load());
                 steps = [0, 1, 2].map(|kind| steps[kind] + counts[kind]);
@@ -131,8 +143,9 @@ fn weights_that_are_read_when_they_are_needed_change_no_bit() {
             let fit = fit.slow(SlowMemory::new(0, 1e9));
             fit.stored(weights.iter().copied())
         });
-        let bits = within(&weighted, &within_.fitted, within_.capacity);
-        assert_eq!(bits, expected(&network), "{}", network.name());
+        let input = random_input(&network);
+        let bits = within(&weighted, &input, &within_.fitted, within_.capacity);
+        assert_eq!(bits, expected(&network, &input), "{}", network.name());
         let [reruns, spills, fetches] = added(&within_.fitted);
         assert_eq!((reruns, spills), (0, 0));
         assert!(fetches > 0 && fetches <= count, "{fetches} of {count}");
@@ -147,12 +160,55 @@ fn random_networks_give_the_same_bits_within_a_capacity() {
         let network = random_network(seed);
         let (way, allow) = WAYS[seed as usize % 3];
         let within_ = fitted(&network, 60, allow);
-        let bits = within(&network, &within_.fitted, within_.capacity);
-        assert_eq!(bits, expected(&network), "seed {seed}, {way}");
+        let input = random_input(&network);
+        let bits = within(&network, &input, &within_.fitted, within_.capacity);
+        assert_eq!(bits, expected(&network, &input), "seed {seed}, {way}");
         let counts = added(&within_.fitted);
         steps = [0, 1, 2].map(|kind| steps[kind] + counts[kind]);
     }
     assert!(steps.iter().all(|&count| count > 20), "{steps:?}");
+}
+
+/// The network and how small its tensors get with this input.
+fn packed(network: &Network, input: &[f32]) -> Compression {
+    let known = unlimited(network);
+    let memories = Memories::new(&known, known.fast_plan().peak()).unwrap();
+    let weights = StoredWeights::new(network).unwrap();
+    let mut executor = FittedExecutor::new(network, known.schedule(), &memories, &weights);
+    let mut output = vec![0.0; network.length(network.output())];
+    compression(network, &mut executor, input, &mut output).unwrap()
+}
+
+#[test]
+fn tensors_in_compressed_form_come_back_with_the_same_bits() {
+    let (mut below_peak, mut compressed, mut refused) = (0, 0, 0);
+    for network in small_networks(1) {
+        let input = constant_input(&network);
+        let sizes = packed(&network, &input);
+        let within_ = fitted(&network, 70, |fit| fit.compression(sizes.clone()));
+        let capacity = within_.capacity;
+        let bits = within(&network, &input, &within_.fitted, capacity);
+        assert_eq!(bits, expected(&network, &input), "{}", network.name());
+        below_peak += u32::from(capacity < network.graph().lifetimes().load());
+        compressed += within_.fitted.cost().compressed_bytes;
+
+        // With other values, the same tensors do not get as small.
+        let memories = Memories::new(&within_.fitted, capacity).unwrap();
+        let schedule = within_.fitted.schedule();
+        let weights = StoredWeights::new(&network).unwrap();
+        let mut executor = FittedExecutor::new(&network, schedule, &memories, &weights);
+        let mut output = vec![0.0; network.length(network.output())];
+        if let Err(error) = executor.run(&random_input(&network), &mut output) {
+            let error = error.to_string();
+            assert!(error.contains("does not get down to the"), "{error}");
+            refused += 1;
+        }
+        // What was refused leaves nothing behind.
+        executor.run(&input, &mut output).unwrap();
+        let output: Vec<u32> = output.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(output, expected(&network, &input), "{}", network.name());
+    }
+    assert!(compressed > 0 && below_peak > 0 && refused > 0);
 }
 
 #[test]
@@ -170,7 +226,7 @@ fn a_step_that_needs_a_copy_that_is_not_there_is_an_error() {
     let weights = StoredWeights::new(&network).unwrap();
     let mut executor = FittedExecutor::new(&network, &schedule, &memories, &weights);
     let mut output = vec![0.0; network.length(network.output())];
-    let input = sample_input(&network, INPUT_SEED);
+    let input = random_input(&network);
     let error = executor.run(&input, &mut output).unwrap_err().to_string();
     let name = network.tensor_name(read);
     let message = format!("step 0 of the fitted schedule needs a copy of tensor '{name}'");
