@@ -33,12 +33,14 @@ Operators run one after the other; graphs with branches or loops are refused. Wi
 time of an operator is estimated: that of its arithmetic at the rate of --flops or that of its bytes
 at the speed of --memory, whichever is longer. A file of costs is CSV with the columns operator and
 seconds (or milliseconds, microseconds, nanoseconds), or JSON: {\"conv1\": 0.002, ...}, in seconds.
-It has each operator of the model once.
+The file names each operator of the model once.
 
 --order memory also tries an order of the operators that needs less memory.
 
-Ctrl-C ends the search, and the result is the best schedule found so far; a second Ctrl-C ends the
-program.";
+The first Ctrl-C ends the searches for offsets and, with --curve, leaves out capacities that are
+still to be tried; the search for a schedule goes on to its end. A second Ctrl-C ends the program.
+--time-limit, --nodes, --threads and --seed are for the searches for offsets; the search for a
+schedule does a limited amount of work and looks at no clock.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -49,9 +51,8 @@ pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) search: SearchArgs,
 
-    /// The bytes that the tensors may need at once, or a part of the peak, such as 70%. If they
-    /// need more whatever is done, the answer says which capacity is known to work, and the exit
-    /// status is 3
+    /// The bytes that the tensors may need at once, or a part of the peak, such as 70%. If no
+    /// schedule is found, the answer says which capacity is known to work, and the exit status is 3
     #[arg(
         long,
         value_name = "BYTES|PERCENT",
@@ -89,12 +90,12 @@ pub(crate) struct FitArgs {
     pub(crate) read: Option<Rate>,
 
     /// Allow idle tensors to be kept compressed, RATIO times smaller, by a codec that compresses
-    /// and expands SPEED bytes of tensors in a second (500 MB/s if it is not given). You promise
-    /// the ratio
+    /// and expands SPEED bytes of tensors in a second (500 MB/s if it is not given). The ratio is
+    /// taken as given: nothing is compressed to check it
     #[arg(long, value_name = "RATIO[:SPEED]")]
     pub(crate) compress: Option<CompressArg>,
 
-    /// Never run an operator once more
+    /// Never rerun an operator
     #[arg(long)]
     pub(crate) no_recompute: bool,
 
@@ -102,11 +103,11 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["flops", "memory"])]
     pub(crate) costs: Option<PathBuf>,
 
-    /// The arithmetic operations in a second that times are estimated with
+    /// Estimate times with this many arithmetic operations in a second
     #[arg(long, value_name = "RATE", value_parser = operations, default_value = "20G")]
     pub(crate) flops: Rate,
 
-    /// The bytes in a second at which operators read and write, which times are estimated with
+    /// Estimate times with operators that read and write this many bytes in a second
     #[arg(long, value_name = "SPEED", value_parser = speed, default_value = "10GB/s")]
     pub(crate) memory: Rate,
 

@@ -1,6 +1,7 @@
 //! What can be wrong with a file of costs.
 //!
-//! Stands on nothing. Invariant: a message names the line, what is there, and what was expected.
+//! Stands on nothing. Invariant: a message names the place (the line, if it has one), what is
+//! there, and what was expected.
 
 #![forbid(unsafe_code)]
 
