@@ -78,7 +78,8 @@ pub(crate) enum Command {
     /// Run an ONNX model on the system's heap, on OrionRT's heap and on planned memory (feature
     /// `engine`)
     Run(RunArgs),
-    /// Run three networks with their tensors in planned slots and on the heap
+    /// Run three networks with their tensors in planned slots and on the heap; with --capacity, in
+    /// less memory than their peak
     Demo(DemoArgs),
     /// Look at a heap profile in pprof's format: who holds the memory, and what has changed
     Profile(ProfileArgs),

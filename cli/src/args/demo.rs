@@ -20,18 +20,19 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DemoArgs {
-    /// Inferences to time for each network, in both ways in which it runs
+    /// Inferences to time for each network: with planned slots and on the heap, or within the
+    /// capacity and without a limit
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     pub(crate) iterations: u32,
 
-    /// Run each network within this many bytes, such as 2M, or within this part of its peak, such
-    /// as 70%; or within the least that is found to be enough. Beside it, it runs without a limit
+    /// Run each network within this many bytes, such as 2M, or this part of its peak, such as 70%,
+    /// and without a limit beside it. A network that needs more runs within the least that is found
+    /// to be enough
     #[arg(long, value_name = "BYTES|PERCENT")]
     pub(crate) capacity: Option<Capacity>,
 
-    /// How to free memory, for --capacity: several are used together; recompute and spill, if none
-    /// is given
+    /// A way to free memory for --capacity; may be repeated (recompute and spill if none is given)
     #[arg(long = "way", value_enum, value_name = "WAY", requires = "capacity")]
     pub(crate) ways: Vec<Way>,
 
