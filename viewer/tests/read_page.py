@@ -25,7 +25,7 @@ PLACEHOLDER = "<!--ORIONRT-DATA-->"
 EXACT = 2**53
 TYPES = {"u8": ("B", 1), "u16": ("H", 2), "u32": ("I", 4), "f64": ("d", 8)}
 KINDS = ("plan", "check", "share", "compare", "run", "recording", "profile")
-SAVINGS = ("in-place", "views", "order", "both")
+SAVINGS = ("in-place", "parts", "views", "order", "both")
 # How many of the largest tensors are printed.
 SHOWN = 10
 # Of how many other tensors all is printed.
