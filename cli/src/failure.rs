@@ -64,7 +64,7 @@ pub(crate) enum Failure {
     /// A command cannot be started.
     #[error("{}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },
-    /// There is a plan, but it is above the capacity.
+    /// Nothing within the capacity was found.
     #[error("{}: {}{}", path.display(), reached, not_written(unwritten))]
     Capacity {
         path: PathBuf,

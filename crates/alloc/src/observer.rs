@@ -17,9 +17,9 @@ pub trait Observer: Sync {
     /// the heap has, for the price of taking its locks.
     fn allocated(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats);
 
-    /// A block was allocated as [`allocated`](Self::allocated) tells, out of what the thread has
-    /// for itself. Whatever other threads did with its bytes, they did before this thread called
-    /// the observer for the last time in any other way.
+    /// A block was allocated as [`allocated`](Self::allocated) tells, out of the thread's own
+    /// cache. Other threads were done with its bytes before this thread called the observer by
+    /// another function for the last time.
     fn reused(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
         self.allocated(block, bytes, align, stats);
     }

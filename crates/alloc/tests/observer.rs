@@ -1,5 +1,6 @@
-//! An observer is told of every call; and of a block as reused only if whatever other threads did
-//! with it came before this thread called the observer in another way.
+//! An observer is told of every call. It is told `reused` of a block only if other threads were
+//! done with the block before this thread called the observer by another function for the last
+//! time.
 #![cfg(target_os = "linux")]
 
 use std::{

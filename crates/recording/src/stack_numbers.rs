@@ -1,8 +1,8 @@
-//! [`StackNumbers`]: gives stacks of calls numbers, the same stack the same one, without locks.
+//! [`StackNumbers`]: numbers stacks of calls without locks: equal stacks get one number.
 //!
-//! A stack's number is the place of its hash in a table that is lent. Whoever puts a hash there is
-//! to write the stack to the recording. Two stacks of one hash count as one; that a million stacks
-//! have two of one hash has a chance of one in forty million.
+//! A stack's number is the place of its hash in a table that is lent. The caller that puts a hash
+//! there has to write the stack to the recording. Two stacks of one hash count as one; among a
+//! million stacks, two share a hash with a chance of one in 37 million.
 //!
 //! ```text
 //!   place   0      1      2          3             last

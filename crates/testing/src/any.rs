@@ -1,7 +1,7 @@
-//! What tests of planners draw, whatever rows they plan: a strategy, and fixed offsets that leave
-//! the fixed rows apart.
+//! Random inputs that the tests of planners share: a strategy, and fixed offsets at which the fixed
+//! rows do not overlap.
 //!
-//! Knows of rows only what it is told.
+//! What it knows of rows, the caller passes in.
 
 use orionrt_plan::{Planner, TensorId};
 use proptest::prelude::*;

@@ -1,8 +1,8 @@
 //! Runs each network within a capacity and without a limit, side by side.
 //!
-//! Stands on [`FittedExecutor`]. Invariant: both ways run in turns, and the results of every run
-//! are compared bit by bit with those of the network on the system's heap, where every tensor has
-//! bytes of its own.
+//! Stands on [`FittedExecutor`]. Invariant: the runs within the capacity and without a limit take
+//! turns, and the results of every run are compared bit by bit with those of the network on the
+//! system's heap, where every tensor has bytes of its own.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! The verb `fit`.
 //!
-//! Stands on the files above it. Invariant: the schedule is written before the result is printed,
-//! and only if there is one.
+//! Stands on `asked`, `smallest`, `curve`, `files` and `show`. Invariant: the schedule is written
+//! before the result is printed, and only if there is one.
 
 #![forbid(unsafe_code)]
 

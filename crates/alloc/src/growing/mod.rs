@@ -11,7 +11,8 @@
 //!   GrowingMemory                        `memory.grow`
 //! ```
 //!
-//! - **A cached block** costs a load and a store each way, and keeps its length.
+//! - **A cached block** is put into its list, or taken from it, by a few loads and stores. It is
+//!   neither split nor merged.
 //! - **A free run** says in its first and last unit how long it is, and [`run_ends`] has a bit for
 //!   these two units. So a run that becomes free finds the free runs on both sides of it.
 //! - **Memory grows last**: before that, all cached blocks become free runs, and what is free at
@@ -19,8 +20,8 @@
 //! - **A block that grows** takes the free run behind it. It moves where there is room; only where
 //!   there is none, and it is the last one, the memory grows beneath it.
 //!
-//! The work of an allocation is bounded except for that of giving back cached blocks, which is paid
-//! for by the releases that cached them.
+//! The work of an allocation is bounded, except where cached blocks become free runs; that work is
+//! at most in proportion to the releases that cached them.
 
 mod memory;
 mod bins;

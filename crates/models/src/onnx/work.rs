@@ -1,8 +1,8 @@
 //! What an ONNX operator computes, counted from the shapes of its operands and results.
 //!
 //! Stands on `work` and `like`: an operator that has the shapes of another one has its count, too.
-//! Invariant: an operator that is not known counts its elements, and may do something else whenever
-//! it runs.
+//! Invariant: an operator that is not known counts its elements; one of a domain that is not known
+//! counts as not repeatable.
 
 use super::attributes::{int, ints, is_standard, value};
 use super::like::like;

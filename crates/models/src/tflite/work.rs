@@ -2,7 +2,7 @@
 //! results.
 //!
 //! Stands on `work` and `reader`. The operands are those of the public schema. Invariant: an
-//! operator that is not known counts its elements, and may do something else whenever it runs.
+//! operator that is not known counts its elements, and counts as not repeatable.
 
 use super::call::Call;
 use super::reader::Reader;

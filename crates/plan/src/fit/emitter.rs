@@ -1,4 +1,5 @@
-//! The state of making a schedule of choices: which copies there are, and how roots leave.
+//! The state while choices are turned into a schedule: which copies exist. Also how roots leave the
+//! fast memory.
 //!
 //! Stands on [`Model`], [`Choices`] and [`Emitted`]. Copies live from the step that makes them to
 //! the last that uses them, so a choice to keep something for nobody costs nothing. Invariant: a

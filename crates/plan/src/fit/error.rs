@@ -70,7 +70,7 @@ pub enum FitError {
         /// Bytes in a second.
         bytes_per_second: f64,
     },
-    /// A codec means nothing.
+    /// A codec has a ratio, a size or a speed that is not allowed.
     Codec {
         /// The name of the tensor that it is for; empty if it is for all tensors.
         tensor: String,

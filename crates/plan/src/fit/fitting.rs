@@ -1,10 +1,10 @@
-//! [`Planner::fit`]: the entry to everything above.
+//! [`Planner::fit`]: tries orders of the operators and levels of sharing in turn.
 //!
 //! Stands on the search, the planner and the check. Results share bytes as asked; where that is
 //! proven to be impossible, with less sharing. Orders of the operators are tried in turn: the given
 //! one, then that with the least load. If the tensors of a schedule cannot be placed within the
-//! capacity although their load is, the search starts again with less. Invariant: an error says no
-//! more than what was found of every attempt.
+//! capacity although their load is, the search starts again with less. Invariant: an error claims
+//! only what holds for every attempt.
 
 use alloc::{string::ToString, vec::Vec};
 

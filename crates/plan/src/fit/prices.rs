@@ -16,7 +16,7 @@
 //!
 //! What is paid: a root is written once for each version, however often it is fetched, and it is
 //! compressed at least once. It is fetched, expanded or made anew for each idle interval in which
-//! it is elsewhere; an operator that is rerun ends at most one of each of its results, which share
+//! it is elsewhere; a rerun ends at most one idle interval of each of its results, and these share
 //! its cost.
 
 use alloc::{vec, vec::Vec};

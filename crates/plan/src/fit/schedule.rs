@@ -126,8 +126,8 @@ pub struct TensorCopy {
     pub steps: Range<usize>,
     /// Where the copy begins in its memory, in bytes.
     pub offset: u64,
-    /// For a copy in compressed form, its bytes: the tensor must have no more of them then. It has
-    /// no alignment. `None` for the tensor as it is.
+    /// The bytes of the compressed form, which the tensor must fit into; such a copy needs no
+    /// alignment. `None` for a copy of the tensor as it is.
     pub compressed: Option<u64>,
 }
 

@@ -1,7 +1,7 @@
 //! The search: starts by all rules, then moves from the best of them, then kicks.
 //!
-//! Stands on the repair, the moves and the kicks. Invariant: no choices that it has seen to fit
-//! cost less than those that come out.
+//! Stands on the repair, the moves and the kicks. Invariant: what comes out costs no more than any
+//! choices that were seen to fit.
 
 use alloc::vec::Vec;
 
@@ -15,8 +15,8 @@ use super::{
 /// How many starts moves begin from.
 const MOST_STARTS: usize = 2;
 
-/// The best choices that are found with so much work; `None` if none fit. No choices cost less than
-/// `goal`.
+/// The best choices that are found with so much work; `None` if none fit. `goal` is a lower bound
+/// on the cost of all choices: the search ends when it is reached.
 pub(super) fn solve(mut search: Search<'_>) -> Option<Solution> {
     let mut starts: Vec<Solution> = Vec::new();
     for (at, rule) in Rule::ALL.into_iter().enumerate() {

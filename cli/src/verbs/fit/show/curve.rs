@@ -1,6 +1,7 @@
 //! The curve as text, as JSON, and as points to draw.
 //!
-//! Stands on the files above. Invariant: the limits are told of points that are in the curve.
+//! Stands on `json`, `quantities` and `text`. Invariant: each limit that is reported is a point of
+//! the curve.
 
 #![forbid(unsafe_code)]
 

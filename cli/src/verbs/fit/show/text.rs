@@ -1,6 +1,6 @@
 //! A schedule as lines of text, for people.
 //!
-//! Stands on [`format`](crate::format) and on the files above. Invariant: what the answer leaves
+//! Stands on [`format`](crate::format), `quantities` and `moved`. Invariant: what the answer leaves
 //! out or assumes stands beside it.
 
 #![forbid(unsafe_code)]
