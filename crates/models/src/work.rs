@@ -37,7 +37,7 @@ pub struct OperatorWork {
     /// The bytes of the constants that it reads, such as weights.
     pub constant_bytes: u64,
     /// Whether it does the same whenever it runs: it draws no random numbers, keeps no state, and
-    /// is known.
+    /// is known (of an ONNX model, its domain is known).
     pub is_repeatable: bool,
 }
 

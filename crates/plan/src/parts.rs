@@ -59,8 +59,9 @@ impl Planner {
     /// ```
     ///
     /// # Errors
-    /// If neither can be planned; see [`PlannerError`]. Above a [capacity](Planner::capacity), the
-    /// error has the plan with the lower peak.
+    /// If one of the two cannot be planned for another reason than the
+    /// [capacity](Planner::capacity), or both are above the capacity: the error then has the plan
+    /// with the lower peak. See [`PlannerError`].
     pub fn plan_parts(&self, graph: &Graph) -> Result<PartsPlan, PlannerError> {
         let levels = [Aliasing::Parts, Aliasing::InPlace];
         let lifetimes = levels.map(|aliasing| graph.lifetimes_with(aliasing));
@@ -72,9 +73,10 @@ impl Planner {
         })
     }
 
-    /// Plans two ways to share bytes, and keeps the plan with the lower peak: its position and the
-    /// plan. Of equal peaks, the first one is kept. The second is planned only if its load is below
-    /// the peak of the first; the limits of this planner hold for each.
+    /// Plans the lifetimes of one graph with two ways to share bytes, and keeps the plan with the
+    /// lower peak: its position and the plan. Of equal peaks, the first one is kept. The second is
+    /// planned only if its load is below the peak of the first; the limits of this planner hold for
+    /// each.
     ///
     /// ```
     /// use orionrt_plan::{Lifetimes, Planner};

@@ -1,12 +1,11 @@
 //! The least added cost of a schedule with spills, fetches, compressed forms and reruns, by trying
 //! all of them.
 //!
-//! A state is what has run, what is in the fast memory, plain and compressed, and
-//! what is in the slow one; what can happen
-//! next leads to other states, at a cost. The cheapest way to the end is Dijkstra's. Tensors have
-//! bytes of their own, and offsets are not looked at: what is in the fast memory together must have
-//! no more bytes than its capacity. The slow memory is as large as it needs to be. Shares no code
-//! with the search.
+//! A state is what has run, what is in the fast memory, plain and compressed, and what is in the
+//! slow one; what can happen next leads to other states, at a cost. The cheapest way to the end is
+//! Dijkstra's. Tensors have bytes of their own, and offsets are not looked at: what is in the fast
+//! memory together must have no more bytes than its capacity. The slow memory is as large as it
+//! needs to be. Shares no code with the search.
 
 use std::{
     cmp::Reverse,

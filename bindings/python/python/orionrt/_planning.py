@@ -166,7 +166,8 @@ def plan_model(
     """Plan an ONNX or TensorFlow Lite model: `read_model`, then `plan`.
 
     Arguments are those of both; `alignment` is that of `read_model`. `plan.model` has the facts
-    about the file.
+    about the file. With `aliasing="parts"` the plan has the parts; the command `orionrt plan` also
+    plans without them, and keeps the lower peak.
     """
     read = read_model(
         model,

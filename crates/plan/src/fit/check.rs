@@ -1,6 +1,7 @@
 //! The check of a schedule: an executor that follows it finds every operand where it looks for it.
 //!
-//! Stands on the graph and the schedule alone, and shares no code with what makes schedules. It
+//! Stands on the graph, the schedule and the options. It shares no code with what makes schedules,
+//! except that the options say how many bytes a compressed form has and which inputs are stored. It
 //! goes through the steps and knows of each copy which tensor it holds. Invariant: a schedule that
 //! passes keeps these rules:
 //!
@@ -30,7 +31,10 @@ use crate::ids::{OpId, TensorId};
 
 impl FitSchedule {
     /// Checks that an executor may follow this schedule of `graph`, within the memories of `fit`
-    /// and by the means that it allows. O(n log n) for n steps, copies, operands and results.
+    /// and by the spills, compressed forms, reruns and stored inputs that it allows. The graph
+    /// alone says which results may share bytes and which orders are right: neither
+    /// [`Fit::aliasing`] nor [`Fit::reorder`] is looked at. O(n log n) for n steps, copies,
+    /// operands and results.
     ///
     /// # Errors
     /// The first broken rule that was found, with the tensor and the step.

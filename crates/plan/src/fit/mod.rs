@@ -23,7 +23,7 @@
 //!
 //! Operators run one after the other, and every one of them runs when all of its operands are in
 //! the fast memory. Invariant: each schedule that leaves this module has passed the check in
-//! `check`, which shares no code with the search.
+//! `check`, which shares no code with the search but that of the options.
 
 // A file uses only files above it in this list.
 mod costs;

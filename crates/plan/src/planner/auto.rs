@@ -97,9 +97,8 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
 
 /// Places buffers with gaps: first as if they were alive in their gaps, too, all of them and those
 /// that do not lie within the gaps of others. What is found so settles into the gaps. Then come
-/// greedy passes that use the gaps and the windows, and search by
-/// interference or, with windows, by distances. If the buffers have too many conflicts for that, a
-/// squeaky wheel turns on.
+/// greedy passes that use the gaps and the windows, and search by interference or, with windows, by
+/// distances. If the buffers have too many conflicts for that, a squeaky wheel turns on.
 fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
     let mut incumbent = Incumbent::new(task);
     if !incumbent.is_empty() && incumbent.peak <= task.goal {
