@@ -28,8 +28,8 @@ use crate::growing::{GrowingHeap, GrowingMemory, MOST_UNITS, PAGE, UNIT};
 ///
 /// Blocks have no headers, and are multiples of 16 bytes; a table of where free runs are takes
 /// about 1 % more. Freed blocks merge with what is free beside them, and are used again before the
-/// memory grows; a block at the end of the memory grows without being copied. Memory never goes
-/// back to the host: WebAssembly has no way to do that.
+/// memory grows; a block at the end of the memory grows without being copied where no free memory
+/// would hold it. Memory never goes back to the host: WebAssembly has no way to do that.
 ///
 /// # Out of memory
 ///

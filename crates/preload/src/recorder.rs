@@ -4,9 +4,10 @@
 //! full: see [`orionrt_recording`]. A signal handler that allocates while its thread writes an
 //! event has a part of its own, as if it were another thread.
 //!
-//! To read the clock takes as long as to allocate. A small block that the thread has from itself is
-//! recorded at the time of the thread's event before, which keeps the
-//! [order](orionrt_recording#order), but for one event in [`EVENTS_PER_TIME`].
+//! Reading the clock takes as long as allocating. So a small block that comes out of the thread's
+//! own cache is recorded at the time of the thread's event before it, which keeps the
+//! [order](orionrt_recording#order). At least one event in [`EVENTS_PER_TIME`] has a time of its
+//! own.
 //!
 //! Invariant: nothing here allocates or locks.
 
@@ -31,13 +32,13 @@ use crate::{
 /// How many events there are at most between two looks at the system's clock.
 const EVENTS_PER_CLOCK: u32 = 256;
 
-/// How many events of a thread at most have the time of one before them.
+/// At least one event of a thread in so many has a time of its own.
 const EVENTS_PER_TIME: u32 = 8;
 
-/// The size that is too large for an allocation without a time of its own, in bytes.
+/// The size from which on an allocation has a time of its own, in bytes.
 const MOST_UNTIMED: usize = 1024;
 
-/// The alignment of one.
+/// The alignment of an allocation without a time of its own, in bytes.
 const UNTIMED_ALIGNMENT: usize = 16;
 
 /// A thread's part of a recording.
@@ -281,7 +282,7 @@ fn with_part<R>(write: impl FnOnce(&mut Part) -> R) -> R {
     result
 }
 
-/// The part of this thread, which [`with_chunk`] finds from now on.
+/// The part of this thread, which [`quickly`] finds from now on.
 fn find_part() -> &'static RefCell<Part> {
     PART.with(|part| {
         let part = ptr::from_ref(part);

@@ -8,7 +8,8 @@ use crate::event::Event;
 
 /// What a recording begins with: `ORIONREC`.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"ORIONREC");
-/// In the version before, there are no untimed events.
+/// The version in which events may be untimed. Readers do not distinguish it from version 2, which
+/// has none.
 pub(crate) const VERSION: u64 = 3;
 /// The version in which every event is wide, and chunks count events instead of words.
 #[cfg(not(loom))]

@@ -112,7 +112,8 @@ fn a_number_of_a_stack_is_new_once_and_is_that_of_one_stack() {
 #[test]
 fn a_stack_from_before_a_table_was_opened_is_new() {
     loom::model(|| {
-        // As a child finds it: with a stack of its parent's, before it clears that.
+        // As a child has it while it clears its parent's table: the last word is 0, and a stack of
+        // the parent's is still there.
         let words = table([2, 0, 0]);
         let asking = ask(&words, [2, 2]);
         words[0].store(0, Ordering::Relaxed);

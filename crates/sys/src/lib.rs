@@ -54,7 +54,7 @@
 //! | huge pages, for or against | an error that callers ignore: advice alone |
 //! | lock | an error, which names the limit: memory is pinned or it is not |
 //! | unlock | an error that callers ignore: the memory stays resident for longer |
-//! | discard | an error: the pages stay committed; of their contents some may be zeros |
+//! | discard | an error: the pages stay committed, and some of them may read as zeros |
 //! | move | an error: the caller copies |
 //! | bind | an error: memory comes from that node or it does not |
 //! | release | the addresses are leaked |

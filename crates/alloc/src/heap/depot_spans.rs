@@ -98,7 +98,8 @@ impl DepotSpans {
     }
 
     /// Puts objects back into their spans. Those that come in turn often lie in one span, so a span
-    /// is looked up, and listed, once for all that follow each other in it.
+    /// is looked up, and listed, once for all that follow each other in it. After an error the
+    /// spans are not to be used: counts and lists lack objects that were freed before it.
     ///
     /// # Safety
     /// The caller owns the objects. `header_of` finds the side-table entry of an object's page, or
