@@ -43,7 +43,8 @@ def results(python, suites, environment):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode not in (0, 2):
         raise RuntimeError(f"{command[0]} -m test: status {done.returncode}\n{done.stdout[-500:]}")
-    counts = re.search(r"^Total tests: .*$|^== Tests result: .*$", done.stdout, re.M)
+    counts = (re.search(r"^Total tests: .*$", done.stdout, re.M)
+              or re.search(r"^== Tests result: .*$", done.stdout, re.M))
     failed = sorted(set(re.findall(r"^test (\w+) failed", done.stdout, re.M)))
     return counts.group(0) if counts else done.stdout[-500:], failed
 
