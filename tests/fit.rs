@@ -9,9 +9,10 @@ use std::alloc::Layout;
 use orionrt::{
     Aliasing, Graph, GraphBuilder, Planner, TensorId,
     fit::{
-        Codec, CodecMistake, Compression, Fit, FitAction, FitCost, FitError, FitSchedule, Fitted,
-        OperatorCosts, SlowMemory,
+        Codec, CodecMistake, Compression, CostError, Fit, FitAction, FitCost, FitError,
+        FitSchedule, Fitted, OperatorCosts, SlowMemory,
     },
+    planner::Cancel,
 };
 use orionrt_testing::{
     fit_chains::{CostedGraph, Kind, costed_graph},
@@ -43,7 +44,7 @@ fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
             costs,
         } = &instance;
         let least = least_cost(graph, *capacity, costs);
-        match (Planner::new().fit(graph, &instance.fit()), least) {
+        match (Planner::new().fit(graph, &instance.fit().work(WORK)), least) {
             (Ok(fitted), Some(least)) => {
                 let seconds = fitted.cost().seconds();
                 assert!(fitted.lower_bound() <= least as f64 + 1e-6);
@@ -63,8 +64,11 @@ fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
     println!("(fit, missed, above the least cost, 20 % above it): {counts:?}");
     println!("median {median:.4}, worst {worst:.4}");
     assert!(median <= 1.05);
-    assert!(above(1.2) + missed <= instances() / 12);
+    assert!(above(1.2) + missed <= instances() / 24);
 }
+
+/// The steps that the search may visit for each of them.
+const WORK: u64 = 100_000;
 
 /// How many small graphs are compared.
 fn instances() -> usize {
@@ -402,6 +406,69 @@ fn graphs_whose_operators_do_not_follow_each_other_in_one_memory_are_refused() {
     let aliased = g.output(present).alias_output(present, past).build();
     let error = error_of(&aliased.unwrap());
     assert!(matches!(error, FitError::OutputAlias { .. }));
+}
+
+#[test]
+fn a_cancelled_search_completes_its_first_schedule() {
+    let mut random = Random(3);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let mut worse = 0;
+    for _ in 0..20 {
+        let Some(instance) = costed_graph(&mut random, Kind::Training, 14) else {
+            continue;
+        };
+        let (graph, fit) = (&instance.graph, instance.fit());
+        let planner = Planner::new().cancelled_by(&cancel);
+        let at_once = planner.fit(graph, &fit.clone().work(0));
+        let cancelled = planner.fit(graph, &fit);
+        if let (Ok(at_once), Ok(cancelled)) = (at_once, cancelled) {
+            let seconds = cancelled.cost().seconds();
+            assert_eq!(seconds, at_once.cost().seconds());
+            let searched = fitted(graph, &fit.work(200_000)).cost().seconds();
+            assert!(searched <= seconds);
+            worse += usize::from(searched < seconds);
+        }
+    }
+    assert!(worse > 0);
+}
+
+#[test]
+fn a_table_has_costs_by_name() {
+    let mut g = GraphBuilder::new();
+    let [x, y, z] = ["x", "y", "z"].map(|name| g.tensor(name, bytes(10)));
+    g.op("relu").reads([x]).writes([y]);
+    g.op("relu").reads([y]).writes([z]);
+    g.op("conv").reads([z]);
+    let graph = g.build().expect("a chain");
+    let costs = || OperatorCosts::from_seconds([1.0, 2.0, 3.0]).expect("positive numbers");
+    let with = |table: &[(&str, f64)]| costs().with_named(&graph, table.iter().copied());
+    let seconds = |table| with(table).expect("names of operators").seconds().to_vec();
+    assert_eq!(seconds(&[]), [1.0, 2.0, 3.0]);
+    assert_eq!(seconds(&[("conv", 0.5)]), [1.0, 2.0, 0.5]);
+    assert_eq!(
+        seconds(&[("relu", f64::INFINITY)]),
+        [f64::INFINITY, f64::INFINITY, 3.0]
+    );
+    let name = || "relu".to_string();
+    let error = with(&[("relu", 1.0), ("relu", 1.0)]).unwrap_err();
+    assert_eq!(error, CostError::Repeated { name: name() });
+    let error = with(&[("relu", -1.0)]).unwrap_err();
+    let seconds = -1.0;
+    assert_eq!(
+        error,
+        CostError::Seconds {
+            name: name(),
+            seconds
+        }
+    );
+    assert!(with(&[("relu", f64::NAN)]).is_err());
+    let error = with(&[("Relu", 1.0)]).unwrap_err();
+    let name = "Relu".to_string();
+    assert_eq!(error, CostError::UnknownOperator { name });
+    assert!(OperatorCosts::from_flops([1.0], -1.0).is_none());
+    let flops = OperatorCosts::from_flops([10.0, f64::INFINITY], 5.0).expect("positive");
+    assert_eq!(flops.seconds(), [2.0, f64::INFINITY]);
 }
 
 /// The added time of a schedule, step by step.

@@ -12,6 +12,7 @@ use orionrt::{
     graph::OpId,
 };
 use orionrt_testing::{
+    fit_changes::{KINDS, change, remove},
     fit_instances::{FitInstance, fit_instances, sizes_of},
     fit_machine::computes,
 };
@@ -70,15 +71,6 @@ fn rule(change: impl Fn(&mut FitSchedule)) -> (Rule, String) {
 
 fn of(rule: Rule, name: &str) -> (Rule, String) {
     (rule, name.to_string())
-}
-
-/// Takes a step out.
-fn remove(schedule: &mut FitSchedule, step: usize) {
-    schedule.steps.remove(step);
-    for copy in &mut schedule.copies {
-        let moved = |at: usize| at - usize::from(at > step);
-        copy.steps = moved(copy.steps.start)..moved(copy.steps.end);
-    }
 }
 
 #[test]
@@ -408,7 +400,7 @@ proptest! {
     #[test]
     fn what_the_check_accepts_computes_what_the_graph_computes(
         instance in fit_instances(),
-        changes in prop::collection::vec((0..8u8, any::<u32>(), any::<u32>()), 1..3),
+        changes in prop::collection::vec((0..KINDS, any::<u32>(), any::<u32>()), 1..3),
     ) {
         let FitInstance { graph, fit, .. } = &instance;
         let Ok(fitted) = Planner::new().fit(graph, fit) else { return Ok(()) };
@@ -419,35 +411,5 @@ proptest! {
         if schedule.check(graph, fit).is_ok() {
             prop_assert!(computes(graph, &schedule, sizes_of(&schedule, graph)));
         }
-    }
-}
-
-/// Breaks something, or not: which kind of change, and two numbers that say where.
-fn change(schedule: &mut FitSchedule, kind: u8, a: usize, b: usize) {
-    let (steps, copies) = (schedule.steps.len(), schedule.copies.len());
-    if steps == 0 || copies == 0 {
-        return;
-    }
-    let step = a % steps;
-    match kind {
-        0 => remove(schedule, step),
-        1 => schedule.steps.swap(step, b % steps),
-        2 => schedule.copies[a % copies].offset = schedule.copies[b % copies].offset,
-        3 => schedule.copies[a % copies].steps.start += b % 3,
-        4 => {
-            let end = &mut schedule.copies[a % copies].steps.end;
-            *end = end.saturating_sub(1);
-        }
-        5 => {
-            if let Some(read) = schedule.steps[step].reads.last_mut() {
-                *read = CopyId::new((b % copies) as u32);
-            }
-        }
-        6 => {
-            if let Some(write) = schedule.steps[step].writes.last_mut() {
-                *write = CopyId::new((b % copies) as u32);
-            }
-        }
-        _ => schedule.copies[a % copies].steps = 0..steps,
     }
 }

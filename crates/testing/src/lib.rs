@@ -77,6 +77,8 @@ pub mod fit_chains;
 #[cfg(feature = "plan")]
 pub mod fit_machine;
 #[cfg(feature = "plan")]
+pub mod fit_changes;
+#[cfg(feature = "plan")]
 pub mod fit_instances;
 #[cfg(feature = "plan")]
 pub mod slot_oracle;

@@ -59,13 +59,13 @@ impl Emitter<'_> {
     /// Makes a plain copy of a compressed one; `None` if there is none.
     fn expand(&mut self, operand: Operand) -> Option<u32> {
         let root = operand.root;
-        let (held, idle) = self.copies.compressed[root as usize]?;
+        let held = self.copies.compressed[root as usize]?;
         let form = self.model.compressed(root)?;
         if held.version != operand.version {
             return None;
         }
         let copy = self.copy(root, CopyKind::Plain);
-        self.push(Action::Expand(idle), &[held.copy], &[copy]);
+        self.push(Action::Expand(root), &[held.copy], &[copy]);
         self.out.cost.expanded_bytes += self.model.size(root);
         self.out.cost.expand_seconds += form.expand_seconds;
         Some(copy)

@@ -82,6 +82,8 @@ pub(super) enum Tail {
     Kept(u32),
     /// In the slow memory.
     Spilled,
+    /// In the fast memory, in compressed form.
+    Compressed,
 }
 
 impl Tail {

@@ -18,9 +18,7 @@ pub(super) enum Action {
     Rerun(u32),
     Spill(u32),
     Fetch(u32),
-    /// Of the root of an idle interval.
     Compress(u32),
-    /// Of the root of an idle interval.
     Expand(u32),
 }
 
@@ -96,10 +94,10 @@ impl Emitted {
         })
     }
 
-    /// The roots that are spilled and never fetched.
+    /// The roots that are spilled or compressed, and never come back.
     pub(super) fn unread(&self) -> impl Iterator<Item = u32> {
         let copies = self.copies.iter();
-        let unread = copies.filter(|copy| copy.is_slow() && copy.steps.len() == 1);
+        let unread = copies.filter(|copy| copy.kind != CopyKind::Plain && copy.steps.len() == 1);
         unread.map(|copy| copy.root)
     }
 
@@ -119,15 +117,18 @@ impl Emitted {
         loads.take(self.steps.len())
     }
 
-    /// The idle intervals whose roots are compressed or expanded where there is no room for both
-    /// forms, although the operator of the step before or after has room.
-    pub(super) fn crowded(&self, model: &Model, capacity: u64) -> Vec<u32> {
-        let is_recoding =
-            |step: &&Step| matches!(step.action, Action::Compress(_) | Action::Expand(_));
-        if !self.steps.iter().any(|step| is_recoding(&step)) {
+    /// The roots that are compressed or expanded where there is no room for both forms, although
+    /// the operator of the step before or after has room, with the moments of that.
+    pub(super) fn crowded(&self, model: &Model, capacity: u64) -> Vec<(u32, u32)> {
+        let root_of = |action| match action {
+            Action::Compress(root) | Action::Expand(root) => Some(root),
+            _ => None,
+        };
+        if self.steps.iter().all(|step| root_of(step.action).is_none()) {
             return Vec::new();
         }
-        let mut runs = vec![0i64; model.moments()];
+        let is_too_much = |load: i64| load > capacity as i64;
+        let mut runs = vec![0i64; model.moments() + 1];
         let loads: Vec<i64> = self.step_loads(model).map(|(load, _)| load).collect();
         for (step, &load) in self.steps.iter().zip(&loads) {
             if let Action::Run(_) = step.action {
@@ -137,20 +138,12 @@ impl Emitted {
         let mut crowded = Vec::new();
         for (step, &load) in self.steps.iter().zip(&loads) {
             let of_operator = step.moment as usize | 1;
-            let has_room = runs
-                .get(of_operator)
-                .is_none_or(|&run| run <= capacity as i64);
-            match step.action {
-                Action::Compress(idle) | Action::Expand(idle)
-                    if load > capacity as i64 && has_room =>
-                {
-                    crowded.push(idle);
+            if let Some(root) = root_of(step.action) {
+                if is_too_much(load) && !is_too_much(runs[of_operator]) {
+                    crowded.push((root, step.moment));
                 }
-                _ => {}
             }
         }
-        crowded.sort_unstable();
-        crowded.dedup();
         crowded
     }
 

@@ -24,8 +24,8 @@ pub(super) struct Held {
 pub(super) struct Copies {
     /// In the fast memory.
     pub(super) fast: Vec<Option<Held>>,
-    /// In the fast memory, in compressed form, with the idle interval for which it was made.
-    pub(super) compressed: Vec<Option<(Held, u32)>>,
+    /// In the fast memory, in compressed form.
+    pub(super) compressed: Vec<Option<Held>>,
     /// In the slow memory: the latest.
     pub(super) slow: Vec<Option<Held>>,
     /// Further copies in the fast memory, which are given up after the next operator that is not
@@ -97,14 +97,15 @@ impl<'m> Emitter<'m> {
         }
         match (self.choices.way(used.idle), is_last) {
             (Way::Keep, false) => {}
-            (Way::Keep, true) => match self.choices.tails[root as usize] {
-                Tail::Gone => self.copies.fast[root as usize] = None,
-                Tail::Kept(_) => {}
-                Tail::Spilled => {
-                    self.spill(root);
-                    self.copies.fast[root as usize] = None;
+            (Way::Keep, true) => {
+                match self.choices.tails[root as usize] {
+                    Tail::Gone => {}
+                    Tail::Kept(_) => return,
+                    Tail::Spilled => self.spill(root),
+                    Tail::Compressed => self.compress(root),
                 }
-            },
+                self.copies.fast[root as usize] = None;
+            }
             _ => self.leave(used.idle),
         }
     }
@@ -115,7 +116,7 @@ impl<'m> Emitter<'m> {
         match self.choices.way(idle) {
             Way::Keep | Way::Recompute => {}
             Way::Spill => self.spill(root),
-            Way::Compress => self.compress(idle),
+            Way::Compress => self.compress(root),
         }
         self.copies.fast[root as usize] = None;
     }
@@ -138,17 +139,16 @@ impl<'m> Emitter<'m> {
         self.out.cost.spill_seconds += self.model.write_cost(root);
     }
 
-    /// Makes the compressed copy of a root, for an idle interval.
-    fn compress(&mut self, idle: u32) {
-        let root = self.model.idle(idle).root;
+    /// Makes the compressed copy of a root.
+    fn compress(&mut self, root: u32) {
         let held = self.copies.fast[root as usize];
         let (Some(held), Some(form)) = (held, self.model.compressed(root)) else {
             return;
         };
         let copy = self.copy(root, CopyKind::Compressed);
         let version = held.version;
-        self.copies.compressed[root as usize] = Some((Held { copy, version }, idle));
-        self.push(Action::Compress(idle), &[held.copy], &[copy]);
+        self.copies.compressed[root as usize] = Some(Held { copy, version });
+        self.push(Action::Compress(root), &[held.copy], &[copy]);
         self.out.cost.compressed_bytes += self.model.size(root);
         self.out.cost.compress_seconds += form.compress_seconds;
     }

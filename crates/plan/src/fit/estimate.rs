@@ -30,6 +30,8 @@ pub(super) struct Recomputation {
     pub(super) kept: Vec<u32>,
     /// Roots that would have to be spilled after their last use.
     pub(super) spilled: Vec<u32>,
+    /// Roots that would have to be compressed after their last use.
+    pub(super) compressed: Vec<u32>,
 }
 
 /// The loads of all moments, and the most that there can be.
@@ -49,6 +51,10 @@ pub(super) enum Operands {
     KeepUnmade,
     /// They are recomputed.
     Recompute,
+    /// Those are compressed that cannot be recomputed.
+    CompressUnmade,
+    /// They are compressed.
+    Compress,
     /// Those are spilled that cannot be recomputed.
     SpillUnmade,
     /// They are spilled.
@@ -57,14 +63,25 @@ pub(super) enum Operands {
 
 impl Operands {
     /// All ways, the cheapest first.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Keep,
         Self::KeepWhereRoom,
         Self::KeepUnmade,
         Self::Recompute,
+        Self::CompressUnmade,
+        Self::Compress,
         Self::SpillUnmade,
         Self::Spill,
     ];
+
+    /// Whether operands can be treated so at all.
+    pub(super) fn is_possible(self, model: &Model) -> bool {
+        match self {
+            Self::Keep | Self::KeepWhereRoom | Self::KeepUnmade | Self::Recompute => true,
+            Self::CompressUnmade | Self::Compress => model.can_compress,
+            Self::SpillUnmade | Self::Spill => model.can_spill,
+        }
+    }
 }
 
 /// The seconds for spilling in an idle interval, and whether a copy is written to the slow memory.
@@ -196,13 +213,16 @@ impl Estimate<'_> {
         if is_current && is_there || self.there.contains(&operand) {
             return Some(());
         }
-        if let (Presence::Idle(idle), true) = (presence, is_current) {
-            if self.choices.way(idle) == Way::Compress {
-                self.found.seconds += model.compressed(root)?.expand_seconds;
-                self.found.temporary += model.size(root);
-                self.there.push(operand);
-                return Some(());
-            }
+        let is_compressed = match presence {
+            Presence::Idle(idle) => self.choices.way(idle) == Way::Compress,
+            Presence::Over => self.choices.tails[root as usize] == Tail::Compressed,
+            _ => false,
+        };
+        if is_current && is_compressed {
+            self.found.seconds += model.compressed(root)?.expand_seconds;
+            self.found.temporary += model.size(root);
+            self.there.push(operand);
+            return Some(());
         }
         let is_over = is_current && presence == Presence::Over;
         if is_over && !self.is_slow(operand) && self.stays(operand) {
@@ -218,19 +238,28 @@ impl Estimate<'_> {
         self.recompute(operand, depth)
     }
 
-    /// Whether an operand stays after its last use, or is spilled then.
+    /// Whether an operand stays after its last use, in some form, or is spilled then.
     fn stays(&mut self, operand: Operand) -> bool {
         let (model, root) = (self.model, operand.root);
         let writer = model.writer(operand);
         let is_made = writer.is_some_and(|op| model.ops[op as usize].cost.is_finite());
-        let (keeps, spills) = match self.operands {
-            Operands::Keep => (true, false),
-            Operands::KeepWhereRoom => (!is_made || self.has_room(root), false),
-            Operands::KeepUnmade => (!is_made, false),
-            Operands::Recompute => (false, false),
-            Operands::SpillUnmade => (false, !is_made && model.can_spill),
-            Operands::Spill => (false, model.can_spill),
-        };
+        let (mut keeps, mut spills, mut compresses) = (false, false, false);
+        match self.operands {
+            Operands::Keep => keeps = true,
+            Operands::KeepWhereRoom => keeps = !is_made || self.has_room(root),
+            Operands::KeepUnmade => keeps = !is_made,
+            Operands::Recompute => {}
+            Operands::CompressUnmade => compresses = !is_made,
+            Operands::Compress => compresses = true,
+            Operands::SpillUnmade => spills = !is_made && model.can_spill,
+            Operands::Spill => spills = model.can_spill,
+        }
+        let form = model.compressed(root).filter(|_| compresses);
+        if let Some(form) = form {
+            self.found.compressed.push(root);
+            self.found.seconds += form.compress_seconds + form.expand_seconds;
+            self.found.temporary += model.size(root);
+        }
         if keeps {
             self.found.kept.push(root);
         }
@@ -239,7 +268,7 @@ impl Estimate<'_> {
             self.found.seconds += model.write_cost(root) + model.read_cost(root);
             self.found.temporary += model.size(root);
         }
-        keeps || spills
+        keeps || spills || form.is_some()
     }
 
     /// Whether a root can stay after its last use.

@@ -83,10 +83,18 @@ impl Search<'_> {
     fn with_tails(&mut self, mut best: Solution) -> Solution {
         let end = self.model.ops.len() as u32;
         for root in 0..self.model.roots.len() {
-            for tail in [Tail::Gone, Tail::Kept(end), Tail::Spilled] {
+            for tail in [Tail::Gone, Tail::Kept(end), Tail::Spilled, Tail::Compressed] {
                 let now = best.choices.tails[root];
-                if now == Tail::Gone || now == tail || self.is_over() {
+                if now == Tail::Gone || self.is_over() {
                     break;
+                }
+                let is_possible = match tail {
+                    Tail::Gone | Tail::Kept(_) => true,
+                    Tail::Spilled => self.model.can_spill,
+                    Tail::Compressed => self.model.compressed(root as u32).is_some(),
+                };
+                if now == tail || !is_possible {
+                    continue;
                 }
                 let mut choices = best.choices.clone();
                 choices.tails[root] = tail;
@@ -154,7 +162,7 @@ impl Search<'_> {
             capacity: self.capacity,
         };
         for back in backs(self.model, idle, most) {
-            for &operands in all {
+            for &operands in all.iter().filter(|it| it.is_possible(self.model)) {
                 self.spend(1);
                 let choice = Choice::new(way, back);
                 let forced = self.forced(&best.choices, idle, choice, operands, &room);
@@ -204,6 +212,7 @@ mod tests {
             slow_capacity: 0,
             work: 1000,
             goal: 0.0,
+            cancels: &[],
         }
     }
 

@@ -24,7 +24,7 @@ use super::{
 use crate::graph::Graph;
 use crate::ids::OpId;
 use crate::lifetimes::Aliasing;
-use crate::planner::{Planner, PlannerError};
+use crate::planner::{Cancel, Planner, PlannerError};
 
 /// The most times that the search starts again with a smaller capacity.
 const MOST_ATTEMPTS: u32 = 5;
@@ -39,6 +39,9 @@ impl Planner {
     /// goes on with [less sharing](Fitted::aliasing). The operators run one after the other, in the
     /// given order or in that of [`Graph::reordered`]. This planner places the tensors, within the
     /// capacity of `fit`.
+    ///
+    /// Where the planner is [cancelled](Self::cancelled_by), the first schedule is completed, and
+    /// the best one found by then is the answer.
     ///
     /// # Errors
     /// If the graph has several streams, devices or control flow, if the options or this planner's
@@ -77,7 +80,8 @@ impl Planner {
         let given: Vec<OpId> = (0..graph.ops().len()).map(OpId::from_index).collect();
         let first = self.fit_in_order(graph, fit, costs, &given);
         let is_free = |first: &Fitted| first.cost().seconds() == 0.0;
-        if !fit.reorder || first.as_ref().is_ok_and(is_free) {
+        let is_cancelled = first.is_ok() && self.cancels().iter().any(Cancel::is_cancelled);
+        if !fit.reorder || is_cancelled || first.as_ref().is_ok_and(is_free) {
             return first;
         }
         let reordered = graph.reordered_with(fit.aliasing);
@@ -126,6 +130,7 @@ impl Planner {
                 slow_capacity: targets[1],
                 work,
                 goal: bound,
+                cancels: self.cancels(),
             };
             let Some(found) = solve(search) else {
                 return Err(failed);

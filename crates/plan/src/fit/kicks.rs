@@ -1,9 +1,10 @@
 //! Leaving local optima: some choices are changed at random, and what follows is improved again.
 //!
 //! Stands on the moves. It is the iterated local search of Lourenço, Martin and Stützle (*Iterated
-//! local search*, 2003). Where no rule leads to a schedule, some choices are banned at random.
-//! Invariant: what is found never costs more than what was there before, and the same model leads
-//! to the same schedule.
+//! local search*, 2003). It begins from starts as in a greedy randomised adaptive search (Feo and
+//! Resende, *Greedy randomized adaptive search procedures*, 1995): picks with scores that are
+//! changed at random. Invariant: what is found never costs more than what was there before, and
+//! the same model leads to the same schedule.
 
 use alloc::vec::Vec;
 
@@ -20,34 +21,37 @@ use crate::planner::random::Random;
 /// The most kicks in a row that lead to nothing better.
 const MOST_KICKS: usize = 40;
 
-/// The most attempts to find a schedule at all.
+/// The most starts with scores that are changed at random.
 const MOST_ATTEMPTS: usize = 60;
 
 /// The most operators before which a kick recomputes a root.
 const BACKS_OF_KICKS: usize = 6;
 
 impl Search<'_> {
-    /// A schedule, where none of the rules leads to one: some choices are banned.
-    pub(super) fn with_bans(&mut self) -> Option<Solution> {
+    /// Starts by rules whose scores are changed at random, for a part of the work: a greedy
+    /// randomised search.
+    pub(super) fn noisy_starts(&mut self, known: usize) -> Vec<Solution> {
         let mut random = Random::new(0);
+        let mut starts = Vec::new();
+        let least = self.work - self.work / 4;
         for attempt in 0..MOST_ATTEMPTS {
-            let one_of = [2, 5, 16][attempt % 3];
+            let is_found = known + starts.len() > 0;
+            if self.is_over() || self.work < least && is_found {
+                break;
+            }
             let mut banned = self.nothing_banned();
+            // Where there is no schedule yet, not every choice is possible.
+            let one_of = [u64::MAX, 16, 4][if is_found { 0 } else { attempt % 3 }];
             for banned in &mut banned {
                 if random.below(one_of) == 0 {
                     banned.ban(way(&mut random));
                 }
             }
-            let rule = Rule::ALL[random.below(Rule::ALL.len() as u64) as usize];
-            let choices = Choices::new(self.model);
-            if let Some(found) = self.repair(choices, rule, &mut banned, false) {
-                return Some(self.polished(found, NONE));
-            }
-            if self.is_over() {
-                return None;
-            }
+            let (choices, rule) = (Choices::new(self.model), Rule::noisy(&mut random));
+            let found = self.repair(choices, rule, &mut banned, false);
+            starts.extend(found.map(|found| self.polished(found, NONE)));
         }
-        None
+        starts
     }
 
     /// The best of what kicks lead to.
@@ -122,7 +126,7 @@ impl Search<'_> {
                 choices = forced;
             }
         }
-        let rule = Rule::ALL[random.below(Rule::ALL.len() as u64) as usize];
+        let rule = Rule::noisy(random);
         self.repair(choices, rule, &mut banned, false)
     }
 }

@@ -64,7 +64,7 @@ mod fitting;
 pub use {
     added_cost::FitCost,
     compression::{Codec, CompressedSize, Compression},
-    costs::OperatorCosts,
+    costs::{CostError, OperatorCosts},
     error::{CodecMistake, FitError},
     fitted::Fitted,
     mistake::{FitMistake, FitRule},

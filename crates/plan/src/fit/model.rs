@@ -143,6 +143,8 @@ pub(super) struct Model {
     pub(super) write: f64,
     pub(super) read: f64,
     pub(super) can_spill: bool,
+    /// Whether any root has a compressed form.
+    pub(super) can_compress: bool,
     pub(super) can_recompute: bool,
 }
 
@@ -166,13 +168,6 @@ impl Model {
 
     pub(super) fn compressed(&self, root: u32) -> Option<Compressed> {
         self.root(root).compressed
-    }
-
-    /// Whether any root may be compressed.
-    pub(super) fn can_compress(&self) -> bool {
-        self.idles
-            .iter()
-            .any(|idle| self.compressed(idle.root).is_some())
     }
 
     pub(super) fn write_cost(&self, root: u32) -> f64 {

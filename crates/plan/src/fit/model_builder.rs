@@ -40,6 +40,7 @@ impl Model {
                 .slow
                 .map_or(0.0, |slow| 1.0 / slow.read_bytes_per_second),
             can_spill: fit.slow.is_some(),
+            can_compress: builder.roots.iter().any(|root| root.compressed.is_some()),
             can_recompute: fit.recompute,
             roots: builder.roots,
             idles: builder.idles,

@@ -14,6 +14,7 @@ use super::{
     model::{Idle, Model, moment_before},
     search::{Banned, Search},
 };
+use crate::planner::random::Random;
 
 /// The most operators before which a pick recomputes a root.
 const BACKS_OF_PICKS: usize = 2;
@@ -30,9 +31,31 @@ pub(super) struct Rule {
     pub(super) by_moments: bool,
     /// Whether operands of what is recomputed may stay in the fullest moment.
     pub(super) may_stay: bool,
+    /// A seed, by which scores are changed at random; 0 to leave them as they are.
+    pub(super) noise: u64,
 }
 
 impl Rule {
+    /// One of the rules, with scores that are changed at random.
+    pub(super) fn noisy(random: &mut Random) -> Self {
+        let rule = Self::ALL[random.below(Self::ALL.len() as u64) as usize];
+        Self {
+            noise: 1 + random.below(u64::MAX),
+            ..rule
+        }
+    }
+
+    /// By how much the score of a choice is changed.
+    fn factor(self, idle: u32, choice: Choice) -> f64 {
+        if self.noise == 0 {
+            return 1.0;
+        }
+        let what = u64::from(idle) << 32 | u64::from(choice.back) << 2 | choice.way as u64;
+        let part = Random::new(self.noise ^ what).below(1 << 16) as f64 / f64::from(1 << 16);
+        // From 0.8 to 5, mostly near 1.
+        1.0 / (0.2 + part)
+    }
+
     /// The rules that the first repairs go by.
     pub(super) const ALL: [Self; 6] = [
         rule(true, true, true),
@@ -49,6 +72,7 @@ const fn rule(by_excess: bool, by_moments: bool, may_stay: bool) -> Rule {
         by_excess,
         by_moments,
         may_stay,
+        noise: 0,
     }
 }
 
@@ -75,6 +99,14 @@ pub(super) struct Pick {
     recomputation: Recomputation,
 }
 
+/// A root that stays after its last use, in some form.
+struct Stay {
+    root: u32,
+    tail: Tail,
+    bytes: i64,
+    moments: Range<u32>,
+}
+
 /// The best choice so far for an interval, of those that free bytes in a moment.
 struct Best<'b> {
     loads: &'b Loads,
@@ -90,6 +122,7 @@ impl Best<'_> {
     fn consider(&mut self, choice: Choice, seconds: f64, gain: i64, recomputation: Recomputation) {
         let (absence, excess) = (choice.absence(self.of), self.too_full.excess);
         let score = score(self.loads, self.rule, &absence, gain, excess, seconds);
+        let score = score * self.rule.factor(self.idle, choice);
         if gain > 0 && self.pick.as_ref().is_none_or(|best| score > best.score) {
             self.pick = Some(Pick {
                 idle: self.idle,
@@ -193,18 +226,18 @@ impl Search<'_> {
             if moment >= moment_before(back) {
                 break;
             }
-            for operands in Operands::ALL {
+            for operands in Operands::ALL.into_iter().filter(|it| it.is_possible(model)) {
                 let made = recomputation(model, choices, best.idle, back, operands, &room);
                 let Some(made) = made else {
                     continue;
                 };
                 let kept = self.kept_ranges(choices, &made, back);
-                let stays = kept.iter().filter(|(_, moments)| moments.contains(&moment));
-                let stays: i64 = stays.map(|&(root, _)| model.size(root) as i64).sum();
+                let stays = kept.iter().filter(|stay| stay.moments.contains(&moment));
+                let stays: i64 = stays.map(|stay| stay.bytes).sum();
                 if stays > 0 && !best.rule.may_stay {
                     continue;
                 }
-                let is_alike = made.kept.is_empty() && made.spilled.is_empty();
+                let is_alike = made.kept.is_empty();
                 let before = moment_before(back);
                 let full = fast.most(before..before + 1) + made.temporary as i64;
                 let fits = full <= capacity as i64 && self.have_room(best, back, &kept);
@@ -222,37 +255,42 @@ impl Search<'_> {
 
     /// Whether there is room for roots that stay, if the one of the pick is elsewhere until before
     /// operator `back`.
-    fn have_room(&self, best: &Best<'_>, back: u32, kept: &[(u32, Range<u32>)]) -> bool {
+    fn have_room(&self, best: &Best<'_>, back: u32, kept: &[Stay]) -> bool {
         let fast = &best.loads.fast;
         let absence = best.of.absence(back);
         let freed = self.model.size(best.of.root) as i64;
-        kept.iter().all(|(root, moments)| {
+        kept.iter().all(|Stay { bytes, moments, .. }| {
             let within = moments.start.max(absence.start)..moments.end.min(absence.end);
             let after = moments.start.max(absence.end)..moments.end;
             let most = fast.most(after).max(fast.most(within) - freed);
-            most + self.model.size(*root) as i64 <= self.capacity as i64
+            most + bytes <= self.capacity as i64
         })
     }
 
     /// The moments in which roots would be there that are not now, so that something can be
     /// recomputed.
-    fn kept_ranges(
-        &self,
-        choices: &Choices,
-        made: &Recomputation,
-        until: u32,
-    ) -> Vec<(u32, Range<u32>)> {
-        let range = |&root: &u32| {
-            let uses = &self.model.root(root).uses;
+    fn kept_ranges(&self, choices: &Choices, made: &Recomputation, until: u32) -> Vec<Stay> {
+        let stay = |root: u32, tail: Tail| {
+            let model = self.model;
+            let uses = &model.root(root).uses;
             let last = uses.last().map_or(0, |used| used.moment + 1);
             let start = match choices.tails[root as usize] {
                 Tail::Kept(kept) => moment_before(kept) + 1,
                 _ => last,
             };
-            (root, start.max(last)..moment_before(until) + 1)
+            let form = model.compressed(root).filter(|_| tail == Tail::Compressed);
+            Stay {
+                root,
+                tail,
+                bytes: form.map_or(model.size(root), |form| form.bytes) as i64,
+                moments: start.max(last)..moment_before(until) + 1,
+            }
         };
-        let ranges = made.kept.iter().map(range);
-        ranges.filter(|(_, moments)| !moments.is_empty()).collect()
+        let kept = made.kept.iter().map(|&root| stay(root, Tail::Kept(until)));
+        let compressed = made.compressed.iter();
+        let compressed = compressed.map(|&root| stay(root, Tail::Compressed));
+        let stays = kept.chain(compressed);
+        stays.filter(|stay| !stay.moments.is_empty()).collect()
     }
 
     /// Makes a pick.
@@ -292,11 +330,11 @@ impl Search<'_> {
         mut loads: Option<&mut Loads>,
     ) {
         choices.set(idle, choice);
-        for (root, moments) in self.kept_ranges(choices, made, choice.back) {
+        for stay in self.kept_ranges(choices, made, choice.back) {
             if let Some(loads) = &mut loads {
-                loads.fast.add(moments, self.model.size(root) as i64);
+                loads.fast.add(stay.moments, stay.bytes);
             }
-            choices.tails[root as usize] = Tail::Kept(choice.back);
+            choices.tails[stay.root as usize] = stay.tail;
         }
         for &root in &made.spilled {
             choices.tails[root as usize] = Tail::Spilled;

@@ -61,7 +61,6 @@ pub(super) fn schedule(
             CopyKind::Plain | CopyKind::Slow => placed,
         }
     });
-    let of_idle = |idle: u32| model.root(model.idle(idle).root).tensor;
     let ids = |copies: &[u32]| copies.iter().map(|&copy| CopyId::new(copy)).collect();
     let steps = emitted.steps().map(|(action, reads, writes)| {
         let action = match action {
@@ -69,8 +68,8 @@ pub(super) fn schedule(
             Action::Rerun(op) => FitAction::Rerun(order[op as usize]),
             Action::Spill(root) => FitAction::Spill(model.root(root).tensor),
             Action::Fetch(root) => FitAction::Fetch(model.root(root).tensor),
-            Action::Compress(idle) => FitAction::Compress(of_idle(idle)),
-            Action::Expand(idle) => FitAction::Expand(of_idle(idle)),
+            Action::Compress(root) => FitAction::Compress(model.root(root).tensor),
+            Action::Expand(root) => FitAction::Expand(model.root(root).tensor),
         };
         FitStep::new(action, ids(reads), ids(writes))
     });

@@ -15,6 +15,9 @@ use super::{
 /// The most single changes that are tried if many at once make nothing better.
 const MOST_SINGLE: usize = 12;
 
+/// The most changes that are tried although they do not fit by estimate.
+const MOST_DOUBTFUL: usize = 3;
+
 impl Search<'_> {
     /// Keeps what fits after all, except for one interval.
     pub(super) fn take_back(&mut self, mut found: Solution, except: u32) -> Solution {
@@ -24,7 +27,7 @@ impl Search<'_> {
             let mut choices = found.choices.clone();
             for root in unread {
                 let tail = &mut choices.tails[root as usize];
-                if *tail == Tail::Spilled {
+                if matches!(tail, Tail::Spilled | Tail::Compressed) {
                     *tail = Tail::Gone;
                 }
             }
@@ -78,6 +81,7 @@ impl Search<'_> {
         for _ in 0..8 {
             let mut fast = LoadTree::new(found.emitted.fast_loads(model).into_iter());
             let mut changes: Vec<(u32, Choice)> = Vec::new();
+            let mut doubtful: Vec<(u32, Choice)> = Vec::new();
             for &(operand, op) in &found.emitted.temporaries {
                 let (presence, _) = found.choices.presence(model, operand.root, op);
                 let Presence::Idle(idle) = presence else {
@@ -91,8 +95,8 @@ impl Search<'_> {
                 }
                 // It stays from then on, or until then.
                 let absence = choice.absence(model.idle(idle));
-                let later = moment_before(op)..absence.end;
-                let earlier = absence.start..moment_before(op) + 1;
+                let later = moment_before(op) + 1..absence.end.max(moment_before(op) + 1);
+                let earlier = absence.start..moment_before(op).max(absence.start);
                 let ways = [
                     (later, Choice { back: op, ..choice }),
                     (
@@ -103,22 +107,42 @@ impl Search<'_> {
                         },
                     ),
                 ];
-                for (moments, choice) in ways {
-                    if fast.most(moments.clone()) + freed <= self.capacity as i64 {
+                let fitting = ways.into_iter().find(|(moments, _)| {
+                    fast.most(moments.clone()) + freed <= self.capacity as i64
+                });
+                match fitting {
+                    Some((moments, choice)) => {
                         fast.add(moments, freed);
                         changes.push((idle, choice));
-                        break;
                     }
+                    None => doubtful.push((idle, Choice { back: op, ..choice })),
                 }
             }
             self.spend(found.emitted.temporaries.len() + 1);
             let before = found.seconds;
             found = self.with_changes(found, &changes);
+            if found.seconds >= before {
+                // What it makes superfluous may leave the room for it.
+                doubtful.truncate(MOST_DOUBTFUL);
+                found = self.with_one_of(found, &doubtful);
+            }
             if found.seconds >= before || self.is_over() {
                 break;
             }
         }
         found
+    }
+
+    /// With those changes that make it better one by one.
+    fn with_one_of(&mut self, mut best: Solution, changes: &[(u32, Choice)]) -> Solution {
+        for &(idle, choice) in changes.iter().take(MOST_SINGLE) {
+            let mut one = best.choices.clone();
+            one.idles[idle as usize] = choice;
+            if let Some(better) = self.found(one).filter(|one| one.seconds < best.seconds) {
+                best = better;
+            }
+        }
+        best
     }
 
     /// With all changes, or with those that make it better one by one.
@@ -133,14 +157,6 @@ impl Search<'_> {
         if let Some(better) = self.found(all).filter(|all| all.seconds <= found.seconds) {
             return better;
         }
-        let mut best = found;
-        for &(idle, choice) in changes.iter().take(MOST_SINGLE) {
-            let mut one = best.choices.clone();
-            one.idles[idle as usize] = choice;
-            if let Some(better) = self.found(one).filter(|one| one.seconds < best.seconds) {
-                best = better;
-            }
-        }
-        best
+        self.with_one_of(found, changes)
     }
 }

@@ -79,16 +79,11 @@ impl Search<'_> {
                 continue;
             }
             let crowded = emitted.crowded(self.model, self.capacity);
-            for &idle in &crowded {
-                match self.at_another_time(&choices, idle, &fast) {
-                    Some(choice) => choices.set(idle, choice),
-                    None => {
-                        banned[idle as usize].compress = true;
-                        choices.keep(self.model, idle);
-                    }
-                }
+            let mut has_changed = false;
+            for (root, moment) in crowded {
+                has_changed |= self.uncrowd(&mut choices, banned, &fast, (root, moment));
             }
-            if !crowded.is_empty() {
+            if has_changed {
                 continue;
             }
             let load = fast.iter().copied().max().unwrap_or(0);
@@ -106,6 +101,36 @@ impl Search<'_> {
             }
         }
         None
+    }
+
+    /// Lets a root be compressed and expanded at other times than in a moment, or not at all. False
+    /// if it is neither of them there by choice.
+    fn uncrowd(
+        &self,
+        choices: &mut Choices,
+        banned: &mut [Banned],
+        fast: &[u64],
+        (root, moment): (u32, u32),
+    ) -> bool {
+        let model = self.model;
+        let uses = model.root(root).uses.iter().map(|used| used.idle);
+        let mut compressed = uses.filter(|&idle| choices.way(idle) == Way::Compress);
+        let idle = compressed.find(|&idle| {
+            let (of, choice) = (model.idle(idle), choices.get(idle));
+            (of.from..=moment_before(choice.back)).contains(&moment)
+        });
+        match idle.map(|idle| (idle, self.at_another_time(choices, idle, fast))) {
+            Some((idle, Some(choice))) => choices.set(idle, choice),
+            Some((idle, None)) => {
+                banned[idle as usize].compress = true;
+                choices.keep(model, idle);
+            }
+            None if choices.tails[root as usize] == Tail::Compressed => {
+                choices.tails[root as usize] = Tail::Gone;
+            }
+            None => return false,
+        }
+        true
     }
 
     /// A choice to compress a root later, or to expand it earlier, where both forms have room;

@@ -12,6 +12,7 @@ use super::{
     emitted::Emitted,
     model::Model,
 };
+use crate::planner::Cancel;
 
 /// Choices that fit, and their schedule.
 #[derive(Clone, Debug)]
@@ -67,11 +68,20 @@ pub(super) struct Search<'m> {
     pub(super) work: u64,
     /// A lower bound on the seconds: nothing is better than that.
     pub(super) goal: f64,
+    /// What ends the search.
+    pub(super) cancels: &'m [Cancel],
 }
 
 impl Search<'_> {
     pub(super) fn spend(&mut self, steps: usize) {
-        self.work = self.work.saturating_sub(steps as u64);
+        self.work = match self.is_cancelled() {
+            true => 0,
+            false => self.work.saturating_sub(steps as u64),
+        };
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancels.iter().any(Cancel::is_cancelled)
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The search: starts by all rules, then moves from the best of them, then kicks.
+//! The search: starts by all rules and by some at random, moves from the best of them, then kicks.
 //!
 //! Stands on the repair, the moves and the kicks. Invariant: what comes out costs no more than any
 //! choices that were seen to fit.
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How many starts moves begin from.
-const MOST_STARTS: usize = 2;
+const MOST_STARTS: usize = 3;
 
 /// The best choices that are found with so much work; `None` if none fit. `goal` is a lower bound
 /// on the cost of all choices: the search ends when it is reached.
@@ -22,7 +22,7 @@ pub(super) fn solve(mut search: Search<'_>) -> Option<Solution> {
     for (at, rule) in Rule::ALL.into_iter().enumerate() {
         let mut banned = search.nothing_banned();
         let choices = Choices::new(search.model);
-        let is_needed = at == 0 || starts.is_empty();
+        let is_needed = at == 0 || starts.is_empty() && !search.is_cancelled();
         if let Some(found) = search.repair(choices, rule, &mut banned, is_needed) {
             let polished = search.polished(found, NONE);
             if search.is_best(&polished) {
@@ -32,10 +32,9 @@ pub(super) fn solve(mut search: Search<'_>) -> Option<Solution> {
         }
     }
     starts.extend(search.with_one_way());
-    if starts.is_empty() {
-        starts.extend(search.with_bans());
-    }
+    starts.extend(search.noisy_starts(starts.len()));
     starts.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    starts.dedup_by(|a, b| a.seconds == b.seconds);
     starts.truncate(MOST_STARTS);
     let improved = starts.into_iter().map(|start| search.improved(start));
     let best = improved.min_by(|a, b| a.seconds.total_cmp(&b.seconds))?;
@@ -68,7 +67,7 @@ fn is_possible(model: &Model, way: Way) -> bool {
     match way {
         Way::Keep => true,
         Way::Spill => model.can_spill,
-        Way::Compress => model.can_compress(),
+        Way::Compress => model.can_compress,
         Way::Recompute => model.can_recompute,
     }
 }

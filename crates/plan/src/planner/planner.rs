@@ -496,6 +496,11 @@ impl Planner {
         placed
     }
 
+    /// The flags that end a search.
+    pub(crate) fn cancels(&self) -> &[Cancel] {
+        &self.cancels
+    }
+
     /// What ends a search that begins now.
     pub(crate) fn budget(&self) -> Budget {
         let cancels = self.cancels.iter();
