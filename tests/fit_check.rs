@@ -4,7 +4,7 @@
 use std::alloc::Layout;
 
 use orionrt::{
-    Graph, GraphBuilder, Planner, TensorId,
+    Aliasing, Graph, GraphBuilder, Planner, TensorId,
     fit::{
         Codec, Compression, CopyId, Fit, FitAction, FitMistake, FitRule as Rule, FitSchedule, Form,
         Memory, OperatorCosts, SlowMemory, TensorCopy,
@@ -379,6 +379,108 @@ fn steps_name_copies_of_their_tensors() {
 fn results_are_written_over_nothing_that_is_needed() {
     let mistake = rule(|schedule| schedule.steps[0].writes[0] = schedule.steps[0].reads[0]);
     assert_eq!(mistake, of(Rule::Overwritten, "skip"));
+}
+
+/// `x`, a view of it from byte `start` on, and a result that may replace the view.
+fn with_a_view(start: usize) -> (Graph, Fit) {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", layout(8, 1));
+    let [v, r] = ["v", "r"].map(|name| g.tensor(name, layout(8 - start, 1)));
+    g.op("make").writes([x]);
+    g.op("slice").view(v, x, start as u64);
+    g.op("relu").in_place(r, v);
+    let graph = g.output(r).build().expect("a chain");
+    (graph, Fit::within(40))
+}
+
+#[test]
+fn a_result_replaces_no_part_of_what_a_copy_holds() {
+    let in_place = |schedule: &mut FitSchedule| {
+        let copy = schedule.steps[2].reads[0];
+        schedule.steps[2].writes[0] = copy;
+        schedule.outputs[0] = copy;
+        schedule.copies[copy.index()].steps.end = 3;
+    };
+    // The second half of x, and its bytes but for the last.
+    let mistake = broken(with_a_view(4), in_place);
+    assert_eq!(of(mistake.rule, &mistake.name), of(Rule::Overwritten, "r"));
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", layout(8, 1));
+    let [v, r] = ["v", "r"].map(|name| g.tensor(name, layout(7, 1)));
+    g.op("make").writes([x]);
+    g.op("slice").view(v, x, 0);
+    g.op("relu").in_place(r, v);
+    let graph = g.output(r).build().expect("a chain");
+    let mistake = broken((graph, Fit::within(40)), in_place);
+    assert_eq!(of(mistake.rule, &mistake.name), of(Rule::Overwritten, "r"));
+    // A view of all of x.
+    let (graph, fit) = with_a_view(0);
+    let fitted = Planner::new().fit(&graph, &fit).expect("it fits");
+    let step = &fitted.schedule().steps[2];
+    assert_eq!(step.reads, step.writes);
+}
+
+#[test]
+fn results_share_bytes_and_operators_change_places_only_where_that_is_allowed() {
+    let (graph, fit) = with_a_view(0);
+    let schedule = |aliasing| {
+        let fit = fit.clone().aliasing(aliasing);
+        let fitted = Planner::new().fit(&graph, &fit).expect("it fits");
+        fitted.schedule().clone()
+    };
+    let all = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
+    for (used, sharing) in all.into_iter().enumerate() {
+        for (allowed, aliasing) in all.into_iter().enumerate() {
+            let checked = schedule(sharing).check(&graph, &fit.clone().aliasing(aliasing));
+            let found = checked.map_err(|mistake| (mistake.rule, mistake.name));
+            let name = if allowed == 0 { "v" } else { "r" };
+            let expected = match used <= allowed {
+                true => Ok(()),
+                false => Err(of(Rule::MayNotShare, name)),
+            };
+            assert_eq!(found, expected, "{sharing:?} where {aliasing:?} is allowed");
+        }
+    }
+
+    let mut g = GraphBuilder::new();
+    let [x, y] = ["x", "y"].map(|name| g.tensor(name, layout(1, 1)));
+    g.op("a").writes([x]);
+    g.op("b").writes([y]);
+    let graph = g.output(x).output(y).build().expect("two operators");
+    let fit = |reorder| Fit::within(9).reorder(reorder);
+    let fitted = Planner::new().fit(&graph, &fit(false)).expect("it fits");
+    let mut schedule = fitted.schedule().clone();
+    schedule.steps.swap(0, 1);
+    for copy in &mut schedule.copies {
+        copy.steps = 0..2;
+    }
+    assert_eq!(schedule.check(&graph, &fit(true)), Ok(()));
+    let mistake = schedule.check(&graph, &fit(false)).unwrap_err();
+    let other = "a".to_string();
+    assert_eq!(
+        (mistake.rule, &*mistake.name),
+        (Rule::MayNotReorder { other }, "b")
+    );
+}
+
+#[test]
+fn an_output_that_is_a_view_is_aligned() {
+    let mut g = GraphBuilder::new();
+    let [x, y] = [("x", 16), ("y", 8)].map(|(name, size)| g.tensor(name, layout(size, 1)));
+    let v = g.tensor("v", layout(8, 8));
+    g.op("make").writes([x, y]);
+    g.op("slice").view(v, x, 8);
+    let graph = g.output(v).output(y).build().expect("a chain");
+    let mistake = broken((graph.clone(), Fit::within(60)), |schedule| {
+        let x = schedule.steps[0].writes[0].index();
+        schedule.copies[x].offset = 20;
+        let y = schedule.steps[0].writes[1].index();
+        schedule.copies[y].offset = 50;
+    });
+    let (offset, alignment) = (28, 8);
+    let rule = Rule::Misaligned { offset, alignment };
+    assert_eq!(of(mistake.rule, &mistake.name), of(rule, "v"));
+    assert_eq!(mistake.step, None);
 }
 
 #[test]

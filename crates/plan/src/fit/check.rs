@@ -14,8 +14,10 @@
 //!   compressed only into as many bytes as its codec says, and nothing reads it in that form;
 //! - a copy is used only while it has bytes, no two copies have bytes in common, and none ends
 //!   beyond its memory;
-//! - every operator runs once, after those that it waits for, and every output is there at the end;
-//! - an operator is rerun only after it has run, and if that is allowed.
+//! - every operator runs once, after those that it waits for, and in the graph's order unless
+//!   another one is allowed; every output is there at the end, at its alignment;
+//! - an operator is rerun only after it has run, and if that is allowed;
+//! - results share the bytes of operands no more than is allowed.
 
 use alloc::string::{String, ToString};
 
@@ -28,13 +30,13 @@ use super::{
 };
 use crate::graph::{Graph, Op};
 use crate::ids::{OpId, TensorId};
+use crate::lifetimes::Aliasing;
 
 impl FitSchedule {
     /// Checks that an executor may follow this schedule of `graph`, within the memories of `fit`
-    /// and by the spills, compressed forms, reruns and stored inputs that it allows. The graph
-    /// alone says which results may share bytes and which orders are right: neither
-    /// [`Fit::aliasing`] nor [`Fit::reorder`] is looked at. O(n log n) for n steps, copies,
-    /// operands and results.
+    /// and by the means that it allows: spills, compressed forms, reruns, stored inputs, another
+    /// order of the operators, and results that share bytes with operands. O(n log n) for n steps,
+    /// copies, operands and results.
     ///
     /// # Errors
     /// The first broken rule that was found, with the tensor and the step.
@@ -212,12 +214,18 @@ impl Check<'_> {
             self.used(operand, copy, Memory::Fast, step)?;
             self.find(operand, copy)?;
         }
-        let writes = result_writes(graph, op, what);
+        let writes = result_writes(self, op, what);
         let results = || op.writes().iter().zip(&what.writes).zip(&writes);
         for ((&result, &copy), &write) in results() {
             self.used(result, copy, Memory::Fast, step)?;
-            if write == ResultWrite::Forbidden {
-                return self.fault(result, FitRule::Overwritten);
+            let least = match write {
+                ResultWrite::Apart => Aliasing::Off,
+                ResultWrite::View => Aliasing::Views,
+                ResultWrite::InPlace => Aliasing::InPlace,
+                ResultWrite::Forbidden => return self.fault(result, FitRule::Overwritten),
+            };
+            if self.fit.aliasing < least {
+                return self.fault(result, FitRule::MayNotShare);
             }
         }
         for ((&result, &copy), &write) in results() {
@@ -236,9 +244,16 @@ impl Check<'_> {
             (false, true) if !self.may_be_rerun(id) => return Some(FitRule::MayNotRerun),
             _ => {}
         }
-        let awaited = op.waits().iter().find(|wait| !self.has_run[wait.index()])?;
-        let other = self.graph.ops()[awaited.index()].name().to_string();
-        Some(FitRule::BeforeWait { other })
+        let name = |op: usize| self.graph.ops()[op].name().to_string();
+        if let Some(awaited) = op.waits().iter().find(|wait| !self.has_run[wait.index()]) {
+            let other = name(awaited.index());
+            return Some(FitRule::BeforeWait { other });
+        }
+        // Where each operator runs after the one before it, all are in order.
+        let before = id.index().checked_sub(1).filter(|_| !self.fit.reorder);
+        let before = before.filter(|&before| !self.has_run[before])?;
+        let other = name(before);
+        Some(FitRule::MayNotReorder { other })
     }
 
     fn may_be_rerun(&self, id: OpId) -> bool {
@@ -261,11 +276,11 @@ impl Check<'_> {
         }
         for (&output, &id) in outputs.iter().zip(copies) {
             let copy = self.copy(output, id, (Memory::Fast, Form::Plain))?;
-            let held = self.holds[id.index()];
-            let start = held.and_then(|held| self.values.start_in(output, held));
-            if start.is_none() || copy.steps.end != self.schedule.end() {
+            let start = self.start_of(output, id);
+            let Some(start) = start.filter(|_| copy.steps.end == self.schedule.end()) else {
                 return self.fault(output, FitRule::OutputMissing);
-            }
+            };
+            self.aligned(output, copy.offset.saturating_add(start))?;
         }
         Ok(())
     }

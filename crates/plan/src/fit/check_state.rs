@@ -95,6 +95,18 @@ impl<'c> Check<'c> {
         }
     }
 
+    /// Where a tensor begins in a copy; `None` if the copy does not hold it.
+    pub(super) fn start_of(&self, tensor: TensorId, id: CopyId) -> Option<u64> {
+        let held = self.holds[id.index()]?;
+        self.values.start_in(tensor, held)
+    }
+
+    /// Whether a tensor is all that a copy holds, not a part of it.
+    pub(super) fn is_all_of(&self, tensor: TensorId, id: CopyId) -> bool {
+        let held = self.holds[id.index()].map_or(0, |held| self.size(held));
+        self.start_of(tensor, id) == Some(0) && held == self.size(tensor)
+    }
+
     /// Whether a copy holds a tensor, at its alignment.
     pub(super) fn find(&self, tensor: TensorId, id: CopyId) -> Result<(), FitMistake> {
         let Some(held) = self.holds[id.index()] else {
@@ -121,7 +133,7 @@ impl<'c> Check<'c> {
         Ok(())
     }
 
-    fn aligned(&self, tensor: TensorId, offset: u64) -> Result<(), FitMistake> {
+    pub(super) fn aligned(&self, tensor: TensorId, offset: u64) -> Result<(), FitMistake> {
         let align = |tensor: &crate::graph::Tensor| tensor.layout().align() as u64;
         let alignment = self.graph.tensor(tensor).map_or(1, align);
         match self.size(tensor) == 0 || offset % alignment == 0 {

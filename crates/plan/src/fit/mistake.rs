@@ -95,8 +95,12 @@ pub enum FitRule {
         /// The bytes of the copy.
         found: u64,
     },
-    /// A result is written over an operand that is still needed, or over another result.
+    /// A result is written over an operand that is still needed, over a part of what a copy holds,
+    /// or over another result.
     Overwritten,
+    /// A result has the bytes of an operand, as a view or in place, although
+    /// [`Fit::aliasing`](super::Fit::aliasing) does not allow that.
+    MayNotShare,
     /// A copy is smaller than what is written to it.
     TooSmall,
     /// A tensor does not begin at a multiple of its alignment.
@@ -129,6 +133,12 @@ pub enum FitRule {
     /// An operator runs before one that it waits for.
     BeforeWait {
         /// The operator that it waits for.
+        other: String,
+    },
+    /// An operator runs before one that comes first in the graph, although
+    /// [`Fit::reorder`](super::Fit::reorder) keeps the order.
+    MayNotReorder {
+        /// The operator before it in the graph.
         other: String,
     },
     /// An operator is rerun before it has run.
@@ -222,9 +232,10 @@ impl fmt::Display for FitRule {
             Self::Overwritten => {
                 write!(
                     f,
-                    "is written over an operand or another result of the operator"
+                    "is written over an operand, a part of one, or another result of the operator"
                 )
             }
+            Self::MayNotShare => write!(f, "may not have the bytes of an operand"),
             Self::TooSmall => write!(f, "does not fit into its copy"),
             Self::Misaligned { offset, alignment } => {
                 write!(
@@ -243,6 +254,12 @@ impl fmt::Display for FitRule {
             Self::RunTwice => write!(f, "runs a second time; expected a rerun"),
             Self::NeverRun => write!(f, "never runs"),
             Self::BeforeWait { other } => write!(f, "runs before '{other}', which it waits for"),
+            Self::MayNotReorder { other } => {
+                write!(
+                    f,
+                    "may not run before '{other}', which comes first in the graph"
+                )
+            }
             Self::RerunFirst => write!(f, "is rerun before it has run"),
             Self::MayNotRerun => write!(f, "may not be rerun"),
             Self::OutputMissing => write!(f, "is an output and not in the fast memory at the end"),

@@ -1,16 +1,19 @@
 //! How an operator of a schedule writes each of its results: whether it has to, and whether it may.
 //!
-//! Stands on the graph and the schedule's types. Takes O(k log k) for k operands and results: an
-//! operator may have a hundred thousand of them. Invariant: a result that may be written destroys
-//! nothing that the operator still needs.
+//! Stands on [`Check`], which knows what each copy holds. Takes O(k log k) for k operands and
+//! results: an operator may have a hundred thousand of them. Invariant: a result that may be
+//! written destroys nothing that the operator still needs, and replaces all that its copy holds.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
 
-use super::schedule::{CopyId, FitStep};
-use crate::graph::{Graph, Op};
+use super::{
+    check_state::Check,
+    schedule::{CopyId, FitStep},
+};
+use crate::graph::Op;
 use crate::ids::TensorId;
 
 /// What happens to the copy of a result.
@@ -18,17 +21,17 @@ use crate::ids::TensorId;
 pub(super) enum ResultWrite {
     /// Nothing: the result is a view, and lies in the copy of its operand.
     View,
-    /// It is written. No operand is in the copy but one that the result may replace, and no other
-    /// result.
-    Allowed,
+    /// It is written. Neither an operand nor another result is in the copy.
+    Apart,
+    /// It is written over an operand that it may replace, which is all that the copy holds.
+    InPlace,
     /// It would be written over an operand that is still needed, or over another result.
     Forbidden,
 }
 
 /// What happens to the copy of each result, at a step that names a copy for each operand and each
-/// result.
-pub(super) fn result_writes(graph: &Graph, op: &Op, what: &FitStep) -> Vec<ResultWrite> {
-    let size = |id: TensorId| graph.tensor(id).map(|tensor| tensor.layout().size());
+/// result. The copies hold what they do before the step, and each operand is where it should be.
+pub(super) fn result_writes(check: &Check<'_>, op: &Op, what: &FitStep) -> Vec<ResultWrite> {
     let views = op.views().iter().map(|view| (view.result, view.of));
     let views: BTreeMap<TensorId, TensorId> = views.collect();
     let in_place = op.in_place().iter().map(|pair| (pair.result, pair.of));
@@ -49,18 +52,20 @@ pub(super) fn result_writes(graph: &Graph, op: &Op, what: &FitStep) -> Vec<Resul
     for (_, copy) in results().filter(|&result| !is_view(result)) {
         *written.entry(copy).or_default() += 1;
     }
-    let replaces = |result: TensorId, (of, operands): (TensorId, usize)| {
-        operands == 1 && in_place.contains(&(result, of)) && size(of) == size(result)
+    let replaces = |result: TensorId, copy: CopyId, (of, operands): (TensorId, usize)| {
+        let is_of_same_size = check.size(of) == check.size(result);
+        let is_allowed = operands == 1 && in_place.contains(&(result, of)) && is_of_same_size;
+        is_allowed && check.is_all_of(of, copy)
     };
     let write = |(result, copy): (TensorId, CopyId)| {
-        let is_free = read.get(&copy).is_none_or(|&there| replaces(result, there));
-        match (
-            is_view((result, copy)),
-            is_free && written.get(&copy) == Some(&1),
-        ) {
-            (true, _) => ResultWrite::View,
-            (false, true) => ResultWrite::Allowed,
-            (false, false) => ResultWrite::Forbidden,
+        if is_view((result, copy)) {
+            return ResultWrite::View;
+        }
+        match read.get(&copy) {
+            _ if written.get(&copy) != Some(&1) => ResultWrite::Forbidden,
+            None => ResultWrite::Apart,
+            Some(&there) if replaces(result, copy, there) => ResultWrite::InPlace,
+            Some(_) => ResultWrite::Forbidden,
         }
     };
     results().map(write).collect()
