@@ -31,8 +31,10 @@ fn bytes(size: usize) -> Layout {
 fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
     let mut random = Random(7);
     let mut ratios = Vec::new();
-    let mut missed = 0;
+    let (mut missed, mut attempts) = (0, 0);
     while ratios.len() + missed < instances() {
+        attempts += 1;
+        assert!(attempts <= 20 * instances(), "few graphs can be fitted");
         let ops = 4 + random.below(4);
         let kind = [Kind::Chain, Kind::Training, Kind::Skips][random.below(3)];
         let Some(instance) = costed_graph(&mut random, kind, ops) else {
@@ -431,6 +433,45 @@ fn a_cancelled_search_completes_its_first_schedule() {
         }
     }
     assert!(worse > 0);
+}
+
+/// `x`, which is in `count` slices that are joined to `y`; `y` is idle while `a` and `b` need all
+/// that is left.
+fn joined(count: usize) -> Fitted {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", bytes(count));
+    let slices: Vec<TensorId> = (0..count)
+        .map(|i| g.tensor(format!("slice {i}"), bytes(1)))
+        .collect();
+    let [y, a, b] =
+        [("y", 1000), ("a", 2000), ("b", 2000)].map(|(name, size)| g.tensor(name, bytes(size)));
+    let z = g.tensor("z", bytes(1));
+    let mut split = g.op("split");
+    for (&slice, at) in slices.iter().zip(0..) {
+        split = split.view(slice, x, at);
+    }
+    g.op("join").reads(slices).writes([y]);
+    g.op("make a").reads([y]).writes([a]);
+    g.op("make b").reads([a]).writes([b]);
+    g.op("end").reads([b, y, x]).writes([z]);
+    let graph = g.output(z).build().expect("a chain");
+    // A rerun takes a millisecond, and a spill with its fetch takes two.
+    let costs = OperatorCosts::from_seconds([0.001; 5]).expect("positive numbers");
+    let fit = Fit::within(count as u64 + 4500)
+        .recompute(true)
+        .costs(costs);
+    fitted(&graph, &fit.slow(SlowMemory::new(1 << 20, 1e6)))
+}
+
+#[test]
+fn an_operator_with_many_operands_is_not_rerun() {
+    let reruns_and_spills = |count: usize| {
+        let fitted = joined(count);
+        (fitted.cost().reruns, fitted.cost().written_bytes)
+    };
+    assert_eq!(reruns_and_spills(10), (1, 0));
+    assert_eq!(reruns_and_spills(1023), (1, 0));
+    assert_eq!(reruns_and_spills(1024), (0, 1000));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::{
 /// The most moments that are looked at by themselves: those with the most bytes above the capacity.
 const MOST_MOMENTS: usize = 256;
 
-/// The most idle intervals that are visited for prices.
+/// The most idle intervals that are visited for moments by themselves, and again for prices.
 const MOST_VISITS: usize = 2_000_000;
 
 /// How often each moment gets a price.
@@ -46,11 +46,14 @@ pub(super) fn lower_bound(model: &Model, capacity: u64) -> Result<f64, Impossibl
     let full = fullest_moments(model, capacity);
     let mut prices = Prices::new(model);
     let mut by_itself: Vec<(f64, Full)> = Vec::new();
+    let mut looked_at = 0;
     for (at, &full) in full.iter().enumerate() {
-        let seconds = match at < MOST_MOMENTS {
-            true => cover(&prices.offers(full.moment), full, capacity)?.1,
-            false => 0.0,
-        };
+        let mut seconds = 0.0;
+        if at < MOST_MOMENTS && looked_at <= MOST_VISITS {
+            let offers = prices.offers(full.moment);
+            looked_at += offers.len();
+            (_, seconds) = cover(&offers, full, capacity)?;
+        }
         by_itself.push((seconds, full));
     }
     by_itself.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -67,7 +70,7 @@ pub(super) fn lower_bound(model: &Model, capacity: u64) -> Result<f64, Impossibl
     }
     let missing = full.iter().map(|full| (full.moment, full.all - capacity));
     let missing: Vec<(u32, u64)> = missing.collect();
-    Ok(prices.proven(model, &missing))
+    Ok(prices.proven(&missing))
 }
 
 /// The lowest price at which offers cover the bytes that are missing in a moment, and the seconds

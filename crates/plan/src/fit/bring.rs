@@ -85,8 +85,7 @@ impl Emitter<'_> {
         let model = self.model;
         let op = model.writer(operand).ok_or(NONE)?;
         let what = &model.ops[op as usize];
-        let is_allowed = model.can_recompute && what.cost.is_finite();
-        if !is_allowed || depth >= MOST_DEPTH || self.reruns >= MOST_RERUNS {
+        if !model.may_rerun(op) || depth >= MOST_DEPTH || self.reruns >= MOST_RERUNS {
             return Err(NONE);
         }
         self.reruns += 1;
@@ -125,7 +124,7 @@ impl Emitter<'_> {
                 Some(copy) => copy,
                 None => self.recompute(operand, depth)?,
             };
-            self.copies.temporary.retain(|&(_, other)| other != copy);
+            self.copies.temporary.remove(&(operand, copy));
             return Ok(copy);
         }
         let there = self.there(operand).or(self.find_temporary(operand));
@@ -144,13 +143,12 @@ impl Emitter<'_> {
     }
 
     fn find_temporary(&self, operand: Operand) -> Option<u32> {
-        let mut found = self.copies.temporary.iter();
-        let found = found.find(|&&(other, _)| other == operand);
-        found.map(|&(_, copy)| copy)
+        let mut copies = self.copies.temporary.range((operand, 0)..=(operand, NONE));
+        copies.next().map(|&(_, copy)| copy)
     }
 
     fn add_temporary(&mut self, operand: Operand, copy: u32) {
-        self.copies.temporary.push((operand, copy));
+        self.copies.temporary.insert((operand, copy));
         self.out.temporaries.push((operand, self.next));
     }
 }

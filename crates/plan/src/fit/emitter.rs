@@ -5,7 +5,7 @@
 //! the last that uses them, so a choice to keep something for nobody costs nothing. Invariant: a
 //! copy that is held has the version that is noted with it.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use super::{
     choices::{Choices, Tail, Way},
@@ -30,7 +30,7 @@ pub(super) struct Copies {
     pub(super) slow: Vec<Option<Held>>,
     /// Further copies in the fast memory, which are given up after the next operator that is not
     /// rerun.
-    pub(super) temporary: Vec<(Operand, u32)>,
+    pub(super) temporary: BTreeSet<(Operand, u32)>,
 }
 
 pub(super) struct Emitter<'m> {
@@ -74,7 +74,7 @@ impl<'m> Emitter<'m> {
                 fast: vec![None; roots],
                 compressed: vec![None; roots],
                 slow: vec![None; roots],
-                temporary: Vec::new(),
+                temporary: BTreeSet::new(),
             },
             ending,
             leaving,

@@ -1,14 +1,15 @@
 //! What a choice would cost, before the schedule is made that follows from it.
 //!
 //! Stands on [`Model`] and [`Choices`]. An estimate takes all other choices as they are. Invariant:
-//! it changes none of them, and reruns no more operators than its limits say.
+//! it changes none of them, and reruns no more operators, with no more operands and results, than
+//! its limits say.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use super::{
     choices::{Choices, Presence, Tail, Way},
     load_tree::LoadTree,
-    model::{Model, Operand, Writes, moment_before},
+    model::{MOST_LINKS, Model, Operand, Writes, moment_before},
 };
 
 /// The most operators in a row that an estimate reruns.
@@ -19,6 +20,10 @@ const MOST_RERUNS: usize = 48;
 
 /// The most operands that are looked at for when to recompute a root.
 const MOST_LOOKED_AT: usize = 6;
+
+/// How many uses of a root before an idle interval, and after it, are looked at for a copy in the
+/// slow memory.
+const NEAR_USES: usize = 64;
 
 /// What it would take to recompute a root.
 #[derive(Clone, Debug, Default)]
@@ -93,8 +98,10 @@ pub(super) fn spilling(model: &Model, choices: &Choices, idle: u32) -> (f64, boo
         let is_spilled = other != idle && choices.way(other) == Way::Spill;
         is_spilled && model.idle(other).version == of.version
     };
-    let root = model.root(of.root);
-    match model.is_stored(of.operand()) || root.uses.iter().any(|used| is_there(used.idle)) {
+    let uses = &model.root(of.root).uses;
+    let after = uses.partition_point(|used| used.moment <= of.from);
+    let near = after.saturating_sub(NEAR_USES)..uses.len().min(after + NEAR_USES);
+    match model.is_stored(of.operand()) || uses[near].iter().any(|used| is_there(used.idle)) {
         true => (read, false),
         false => (read + model.write_cost(of.root), true),
     }
@@ -123,15 +130,12 @@ pub(super) fn recomputation(
         before: back,
         operands,
         room,
-        there: Vec::new(),
+        there: BTreeSet::new(),
         reruns: 0,
+        links: 0,
         found: Recomputation::default(),
     };
-    let operand = Operand {
-        root: of.root,
-        version: of.version,
-    };
-    estimate.recompute(operand, 0)?;
+    estimate.recompute(of.operand(), 0)?;
     let Estimate { mut found, .. } = estimate;
     found.temporary = found.temporary.saturating_sub(model.size(of.root));
     Some(found)
@@ -141,20 +145,18 @@ pub(super) fn recomputation(
 /// after a last use of something of which it is made. At most `most`.
 pub(super) fn backs(model: &Model, idle: u32, most: usize) -> Vec<u32> {
     let of = model.idle(idle);
-    let mut operands = alloc::vec![Operand {
-        root: of.root,
-        version: of.version,
-    }];
+    let mut operands = vec![of.operand()];
+    let mut known = BTreeSet::from([of.operand()]);
     let mut backs = Vec::new();
     let mut next = 0;
-    while let Some(&operand) = operands.get(next) {
+    while let Some(&operand) = operands.get(next).filter(|_| next < MOST_LOOKED_AT) {
         next += 1;
-        let writer = model.writer(operand).filter(|_| next <= MOST_LOOKED_AT);
+        let writer = model.writer(operand).filter(|&op| model.may_rerun(op));
         for &operand in writer
             .iter()
             .flat_map(|&op| &model.ops[op as usize].operands)
         {
-            if !operands.contains(&operand) {
+            if known.insert(operand) {
                 operands.push(operand);
                 let uses = &model.root(operand.root).uses;
                 let last = uses.last().map_or(0, |used| used.moment);
@@ -178,17 +180,21 @@ struct Estimate<'e> {
     operands: Operands,
     room: &'e Room<'e>,
     /// What has been recomputed or fetched.
-    there: Vec<Operand>,
+    there: BTreeSet<Operand>,
     reruns: usize,
+    /// The operands and results of what is rerun.
+    links: usize,
     found: Recomputation,
 }
 
 impl Estimate<'_> {
     fn recompute(&mut self, operand: Operand, depth: usize) -> Option<()> {
         let model = self.model;
-        let what = &model.ops[model.writer(operand)? as usize];
-        let is_allowed = model.can_recompute && what.cost.is_finite();
-        if !is_allowed || depth >= MOST_DEPTH || self.reruns >= MOST_RERUNS {
+        let op = model.writer(operand).filter(|&op| model.may_rerun(op))?;
+        let what = &model.ops[op as usize];
+        self.links += what.links();
+        let is_too_much = self.reruns >= MOST_RERUNS || self.links > MOST_LINKS;
+        if is_too_much || depth >= MOST_DEPTH {
             return None;
         }
         self.reruns += 1;
@@ -200,7 +206,7 @@ impl Estimate<'_> {
             if product.writes == Writes::Anew {
                 self.found.temporary += model.size(product.of.root);
             }
-            self.there.push(product.of);
+            self.there.insert(product.of);
         }
         Some(())
     }
@@ -221,18 +227,18 @@ impl Estimate<'_> {
         if is_current && is_compressed {
             self.found.seconds += model.compressed(root)?.expand_seconds;
             self.found.temporary += model.size(root);
-            self.there.push(operand);
+            self.there.insert(operand);
             return Some(());
         }
         let is_over = is_current && presence == Presence::Over;
         if is_over && !self.is_slow(operand) && self.stays(operand) {
-            self.there.push(operand);
+            self.there.insert(operand);
             return Some(());
         }
         if self.is_slow(operand) {
             self.found.seconds += model.read_cost(root);
             self.found.temporary += model.size(root);
-            self.there.push(operand);
+            self.there.insert(operand);
             return Some(());
         }
         self.recompute(operand, depth)
@@ -242,7 +248,7 @@ impl Estimate<'_> {
     fn stays(&mut self, operand: Operand) -> bool {
         let (model, root) = (self.model, operand.root);
         let writer = model.writer(operand);
-        let is_made = writer.is_some_and(|op| model.ops[op as usize].cost.is_finite());
+        let is_made = writer.is_some_and(|op| model.may_rerun(op));
         let (mut keeps, mut spills, mut compresses) = (false, false, false);
         match self.operands {
             Operands::Keep => keeps = true,

@@ -133,12 +133,11 @@ impl Search<'_> {
     pub(super) fn is_possible(&self, idle: u32, way: Way) -> bool {
         let model = self.model;
         let writer = model.writer(model.idle(idle).operand());
-        let may_be_rerun = writer.is_some_and(|op| model.ops[op as usize].cost.is_finite());
         match way {
             Way::Keep => true,
             Way::Spill => model.can_spill,
             Way::Compress => model.compressed(model.idle(idle).root).is_some(),
-            Way::Recompute => model.can_recompute && may_be_rerun,
+            Way::Recompute => writer.is_some_and(|op| model.may_rerun(op)),
         }
     }
 

@@ -37,6 +37,7 @@ mod check_state;
 mod check_places;
 mod result_writes;
 mod check;
+mod range_tree;
 mod model;
 mod model_builder;
 mod choices;

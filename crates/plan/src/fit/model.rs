@@ -19,10 +19,15 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::range_tree::RangeTree;
 use crate::ids::TensorId;
 
 /// Stands for no index.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// The most operands and results together of an operator that the search reruns: each of them is
+/// looked at whenever it is asked what a rerun would take.
+pub(super) const MOST_LINKS: usize = 1024;
 
 /// The moment of an operator.
 pub(super) fn op_moment(op: u32) -> u32 {
@@ -95,7 +100,7 @@ impl Idle {
 }
 
 /// An operand: a version of a root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Operand {
     pub(super) root: u32,
     pub(super) version: u32,
@@ -130,12 +135,21 @@ pub(super) struct ModelOp {
     pub(super) cost: f64,
 }
 
+impl ModelOp {
+    /// How many operands and results it has together.
+    pub(super) fn links(&self) -> usize {
+        self.operands.len() + self.products.len()
+    }
+}
+
 /// All that the search needs to know.
 #[derive(Debug)]
 pub(super) struct Model {
     pub(super) roots: Vec<Root>,
     pub(super) ops: Vec<ModelOp>,
     pub(super) idles: Vec<Idle>,
+    /// The moments in which the root of each idle interval can be elsewhere.
+    pub(super) absences: RangeTree,
     /// The root of each input and output of the graph.
     pub(super) inputs: Vec<u32>,
     pub(super) outputs: Vec<u32>,
@@ -160,6 +174,17 @@ impl Model {
 
     pub(super) fn idle(&self, idle: u32) -> &Idle {
         &self.idles[idle as usize]
+    }
+
+    /// The idle intervals in which a moment lies, and their roots can be elsewhere.
+    pub(super) fn idles_at(&self, moment: u32) -> impl Iterator<Item = u32> {
+        self.absences.containing(moment)
+    }
+
+    /// Whether the search may rerun an operator.
+    pub(super) fn may_rerun(&self, op: u32) -> bool {
+        let what = &self.ops[op as usize];
+        self.can_recompute && what.cost.is_finite() && what.links() <= MOST_LINKS
     }
 
     pub(super) fn size(&self, root: u32) -> u64 {

@@ -12,6 +12,7 @@ use super::{
         op_moment,
     },
     options::Fit,
+    range_tree::RangeTree,
 };
 use crate::graph::{Graph, Op, TensorSet};
 use crate::ids::TensorId;
@@ -30,7 +31,9 @@ impl Model {
             .collect();
         builder.end(graph, ops.len() as u32);
         let root_of = |id: &TensorId| builder.root_of[id.index()];
+        let absences = builder.idles.iter().map(|idle| idle.absence(idle.until));
         Self {
+            absences: RangeTree::new(2 * ops.len() + 1, absences),
             inputs: graph.inputs().iter().map(root_of).collect(),
             outputs: graph.outputs().iter().map(root_of).collect(),
             write: fit

@@ -105,7 +105,8 @@ impl Fit {
     }
 
     /// Whether operators may be rerun. Each of them must then do the same every time, or
-    /// [cost](OperatorCosts::from_seconds) infinitely much.
+    /// [cost](OperatorCosts::from_seconds) infinitely much. The search reruns no operator with more
+    /// than 1,024 operands and results together.
     #[must_use]
     pub fn recompute(mut self, recompute: bool) -> Self {
         self.recompute = recompute;

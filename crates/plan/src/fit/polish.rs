@@ -2,7 +2,7 @@
 //!
 //! Stands on [`Search`]. Invariant: a solution that is polished costs no more than before.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{
     choices::{Choice, Choices, Presence, Tail, Way},
@@ -82,6 +82,7 @@ impl Search<'_> {
             let mut fast = LoadTree::new(found.emitted.fast_loads(model).into_iter());
             let mut changes: Vec<(u32, Choice)> = Vec::new();
             let mut doubtful: Vec<(u32, Choice)> = Vec::new();
+            let mut changed: BTreeSet<u32> = BTreeSet::new();
             for &(operand, op) in &found.emitted.temporaries {
                 let (presence, _) = found.choices.presence(model, operand.root, op);
                 let Presence::Idle(idle) = presence else {
@@ -90,7 +91,7 @@ impl Search<'_> {
                 let choice = found.choices.get(idle);
                 let freed = choice.freed(model, model.idle(idle));
                 let is_it = model.idle(idle).version == operand.version;
-                if !is_it || changes.iter().any(|&(other, _)| other == idle) {
+                if !is_it || changed.contains(&idle) {
                     continue;
                 }
                 // It stays from then on, or until then.
@@ -113,6 +114,7 @@ impl Search<'_> {
                 match fitting {
                     Some((moments, choice)) => {
                         fast.add(moments, freed);
+                        changed.insert(idle);
                         changes.push((idle, choice));
                     }
                     None => doubtful.push((idle, Choice { back: op, ..choice })),

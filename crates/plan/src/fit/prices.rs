@@ -23,9 +23,6 @@ use alloc::{vec, vec::Vec};
 
 use super::model::{Idle, Model, Writes};
 
-/// How many moments have a list of idle intervals together.
-const BLOCK: usize = 32;
-
 /// The seconds for ending an idle interval, and the bytes that are freed in it.
 struct Term {
     group: u32,
@@ -105,24 +102,21 @@ pub(super) struct Offer {
     pub(super) bytes: f64,
 }
 
-pub(super) struct Prices {
+pub(super) struct Prices<'m> {
+    model: &'m Model,
     terms: Vec<Term>,
     groups: Vec<Group>,
     /// The price of a byte in each moment.
     of_moment: Vec<f64>,
-    /// For each block of moments, the idle intervals in it, with the moments in which their roots
-    /// can be elsewhere.
-    blocks: Vec<Vec<(u32, core::ops::Range<u32>)>>,
 }
 
-impl Prices {
+impl<'m> Prices<'m> {
     /// No byte costs anything.
-    pub(super) fn new(model: &Model) -> Self {
+    pub(super) fn new(model: &'m Model) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         let mut terms = Vec::with_capacity(model.idles.len());
         let mut last: Vec<Option<(u32, u32)>> = vec![None; model.roots.len()];
-        let mut blocks = vec![Vec::new(); model.moments().div_ceil(BLOCK)];
-        for (at, idle) in (0u32..).zip(&model.idles) {
+        for idle in &model.idles {
             // The idle intervals of a root come in the order of its versions.
             let known = last[idle.root as usize].filter(|&(version, _)| version == idle.version);
             let group = match known {
@@ -134,32 +128,20 @@ impl Prices {
             };
             last[idle.root as usize] = Some((idle.version, group));
             terms.push(term_of(model, idle, group));
-            let absence = idle.absence(idle.until);
-            let range = absence.start as usize / BLOCK..(absence.end as usize).div_ceil(BLOCK);
-            for block in &mut blocks[range] {
-                block.push((at, absence.clone()));
-            }
         }
         Self {
+            model,
             terms,
             groups,
             of_moment: vec![0.0; model.moments()],
-            blocks,
         }
-    }
-
-    /// The idle intervals that a moment lies in.
-    fn idle_at(&self, moment: u32) -> impl Iterator<Item = u32> {
-        let block = self.blocks[moment as usize / BLOCK].iter();
-        let there = block.filter(move |(_, absence)| absence.contains(&moment));
-        there.map(|&(idle, _)| idle)
     }
 
     /// From which price in a moment on how many bytes are freed there, the lowest price first.
     pub(super) fn offers(&self, moment: u32) -> Vec<Offer> {
         let own = self.of_moment[moment as usize];
         let mut offers = Vec::new();
-        for idle in self.idle_at(moment) {
+        for idle in self.model.idles_at(moment) {
             let term = &self.terms[idle as usize];
             let others = term.price - own;
             let offer = |price: f64, bytes| Offer {
@@ -211,8 +193,9 @@ impl Prices {
     pub(super) fn set(&mut self, moment: u32, price: f64) -> usize {
         let change = price - self.of_moment[moment as usize];
         self.of_moment[moment as usize] = price;
-        let idles: Vec<u32> = self.idle_at(moment).collect();
-        for &idle in &idles {
+        let mut count = 0;
+        for idle in self.model.idles_at(moment) {
+            count += 1;
             let term = &mut self.terms[idle as usize];
             let before = WAYS.map(|ways| term.least(ways));
             term.price += change;
@@ -221,19 +204,19 @@ impl Prices {
                 group.least[at] += term.least(ways) - before[at];
             }
         }
-        idles.len()
+        count
     }
 
     /// The seconds that the prices prove, but for rounding, where so many bytes are missing in each
     /// moment.
-    pub(super) fn proven(&self, model: &Model, missing: &[(u32, u64)]) -> f64 {
+    pub(super) fn proven(&self, missing: &[(u32, u64)]) -> f64 {
         let mut prices = 0.0;
         for &(moment, bytes) in missing {
             prices += self.of_moment[moment as usize] * bytes as f64;
         }
         let sums = sums(&self.of_moment);
         let mut least = vec![[0.0; 4]; self.groups.len()];
-        for (idle, term) in model.idles.iter().zip(&self.terms) {
+        for (idle, term) in self.model.idles.iter().zip(&self.terms) {
             let absence = idle.absence(idle.until);
             let price = sums[absence.end as usize] - sums[absence.start as usize];
             let term = Term { price, ..*term };

@@ -215,11 +215,10 @@ impl Search<'_> {
         moment: u32,
         made: &mut usize,
     ) {
-        let idles = 0..self.model.idles.len() as u32;
-        let open: Vec<u32> = idles
-            .filter(|&idle| self.is_open(choices, idle, moment))
-            .collect();
-        self.spend(self.model.idles.len() / 8 + 4 * open.len() + 1);
+        let mut open: Vec<u32> = self.model.idles_at(moment).collect();
+        let looked_at = open.len();
+        open.retain(|&idle| self.is_open(choices, idle, moment));
+        self.spend(looked_at / 8 + 4 * open.len() + 1);
         let mut excess = loads.fast.most(moment..moment + 1) - self.capacity as i64;
         let look = |search: &Self, choices: &Choices, loads: &Loads, idle: u32, excess: i64| {
             let banned = banned[idle as usize];
