@@ -37,10 +37,10 @@ The file names each operator of the model once.
 
 --order memory also tries an order of the operators that needs less memory.
 
-The first Ctrl-C ends the searches for offsets and, with --curve, leaves out capacities that are
-still to be tried; the search for a schedule goes on to its end. A second Ctrl-C ends the program.
---time-limit, --nodes, --threads and --seed are for the searches for offsets; the search for a
-schedule does a limited amount of work and looks at no clock.";
+Ctrl-C ends the search, and the result is the best schedule found so far; with --curve, capacities
+that are still to be tried are left out. A second Ctrl-C ends the program. --time-limit, --nodes,
+--threads and --seed are for the searches for offsets; the search for a schedule does a limited
+amount of work and looks at no clock.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -224,6 +224,7 @@ fn the_schedule_in_json_passes_the_check_of_the_library() {
             Fit::within(bytes)
                 .slow(slow)
                 .recompute(true)
+                .reorder(false)
                 .aliasing(Aliasing::Off)
         };
         assert_eq!(schedule.check(&graph, &fit(within)), Ok(()));
@@ -419,6 +420,9 @@ fn a_bad_file_of_costs_is_an_error_that_names_the_line() {
     folder
         .run(&args)
         .failed(1, &["costs.csv: line 3", "'Add_z'"]);
+    let long = COSTS.to_string() + "Add_y,1\n";
+    folder.write("costs.csv", long.replace(",1\n", ",1e308\n"));
+    folder.run(&args).failed(1, &["costs.csv", "infinite"]);
 }
 
 #[test]
@@ -469,7 +473,7 @@ fn the_curve_falls_from_the_peak_to_the_smallest_capacity() {
 fn what_cannot_be_fitted_is_said() {
     let folder = folder();
     folder.write("in.csv", THREE);
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (
             &["fit", "in.csv", "--capacity", "4K"],
             &["'in.csv' has no operators"],
@@ -505,6 +509,10 @@ fn what_cannot_be_fitted_is_said() {
         (
             &["fit", "model.onnx", "--capacity", "4K", "--flops", "0"],
             &["'0' is not a rate"],
+        ),
+        (
+            &["fit", "model.onnx", "--capacity", "4K", "--flops", "1e-307"],
+            &["infinitely long", "--flops"],
         ),
         (
             &[

@@ -69,11 +69,13 @@ fn report_not_found(asked: &Asked<'_>, capacity: u64, error: &FitError) -> Resul
 
 fn fit_curve(asked: &Asked<'_>, count: usize) -> Result<(), Failure> {
     let curve = curve(asked, count)?;
-    if asked.args.svg.is_some() {
+    let failure = curve.failure(&asked.args.source.input, files(asked.args));
+    if asked.args.svg.is_some() && failure.is_none() {
         write_picture(asked, &show::drawn(asked, &curve))?;
     }
     match asked.args.json {
         true => output::print_json(&show::curve_json(asked, &curve)),
         false => output::print(&show::curve_text(asked, &curve)),
-    }
+    }?;
+    failure.map_or(Ok(()), Err)
 }

@@ -62,6 +62,19 @@ impl Costs {
                 (seconds.collect(), CostSource::Estimated { flops, memory })
             }
         };
+        let total: f64 = seconds.iter().sum();
+        if !total.is_finite() {
+            return Err(match source {
+                CostSource::Measured(path) => {
+                    Failure::file(&path, "the times of all operators together are infinite")
+                }
+                CostSource::Estimated { .. } => Failure::Usage(
+                    "the model takes infinitely long at the rates of --flops and --memory; \
+                     expected higher ones"
+                        .into(),
+                ),
+            });
+        }
         let work = model.operator_work.iter();
         Ok(Self {
             seconds,

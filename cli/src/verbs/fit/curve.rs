@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::{Path, PathBuf};
+
 use orionrt::fit::Fitted;
 
 use super::{
@@ -42,6 +44,15 @@ pub(super) struct Curve {
 }
 
 impl Curve {
+    /// The failure of a curve on which no capacity works; these files are not written then.
+    pub(super) fn failure(&self, model: &Path, unwritten: Vec<PathBuf>) -> Option<Failure> {
+        self.points.is_empty().then(|| Failure::Capacity {
+            path: model.into(),
+            reached: "no capacity up to the peak that was tried works".into(),
+            unwritten,
+        })
+    }
+
     /// The smallest capacity that adds at most so many percent.
     pub(super) fn within(&self, asked: &Asked<'_>, limit: f64) -> Option<&Point> {
         let points = self.points.iter();
@@ -160,6 +171,26 @@ fn falling(points: &mut [Point]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use orionrt::{GraphBuilder, Planner, fit::Fit};
+
+    #[test]
+    fn a_curve_without_a_point_is_a_failure_of_status_3() {
+        let mut curve = Curve {
+            points: vec![],
+            between: 0,
+            proven: 0,
+        };
+        let failure = |curve: &Curve| curve.failure(Path::new("a.onnx"), vec!["a.svg".into()]);
+        let status = failure(&curve).map(|failure| failure.exit_status());
+        assert_eq!(status, Some(3));
+        let graph = GraphBuilder::new().build().expect("no operators");
+        let fitted = Planner::new().fit(&graph, &Fit::within(0));
+        curve.points.push(Point {
+            capacity: 0,
+            fitted: fitted.expect("nothing needs nothing"),
+        });
+        assert!(failure(&curve).is_none());
+    }
 
     #[test]
     fn capacities_are_new_multiples_up_to_the_peak() {

@@ -52,6 +52,9 @@ pub(super) fn smallest(asked: &Asked<'_>, low: u64, proven: u64) -> Result<Small
             }
             Err(FitError::Impossible { needed, .. }) if needed > low => {
                 (found.proven, low) = (needed, needed);
+                if asked.cancel.is_cancelled() {
+                    break;
+                }
             }
             Err(error) => match asked.failure(&error) {
                 Some(failure) => return Err(failure),

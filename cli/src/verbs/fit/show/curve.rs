@@ -31,20 +31,30 @@ pub(crate) fn curve_text(asked: &Asked<'_>, curve: &Curve) -> String {
         let label = if at == 0 { "added time" } else { "" };
         lines = lines.line(label, sentence(asked, curve, limit));
     }
+    let proof = match curve.proven {
+        0 => String::new(),
+        proven => format!(
+            "; nothing that was tried can work below {}",
+            format::bytes(proven)
+        ),
+    };
     let smallest = match curve.points.last() {
         Some(point) => format!(
-            "{}, {} of the peak; below {} nothing works",
+            "{}, {} of the peak{proof}",
             format::bytes(point.capacity),
-            share(point.capacity, asked.before.peak()),
-            format::bytes(curve.proven)
+            share(point.capacity, asked.before.peak())
         ),
-        None => "no capacity up to the peak that was tried works".into(),
+        None => format!("no capacity up to the peak that was tried works{proof}"),
     };
     lines = lines.line("smallest", smallest);
     if asked.cancel.is_cancelled() {
         lines = lines.line("interrupted", "these are the points found until then");
     }
-    for file in files(asked.args) {
+    let written = match curve.points.is_empty() {
+        true => Vec::new(),
+        false => files(asked.args),
+    };
+    for file in written {
         lines = lines.line("written", file.display().to_string());
     }
     format!("{}{}\n", lines.finish(), table(asked, curve))
