@@ -41,12 +41,14 @@ pub struct Memories {
 }
 
 impl Memories {
-    /// A fast memory of `capacity` bytes, and a slow one as large as its plan needs.
+    /// A fast memory of what the plan needs of `capacity` bytes, and a slow one as large as its
+    /// plan needs.
     ///
     /// # Errors
     /// When the system has no memory or no room for a file, or the plan is above the capacity.
     pub fn new(fitted: &Fitted, capacity: u64) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        let needed = capacity.min(fitted.fast_plan().peak());
+        let capacity = usize::try_from(needed).unwrap_or(usize::MAX);
         let arena = Arena::builder().capacity(capacity).build()?;
         let file = MappedFile::new(fitted.slow_plan().peak())?;
         Ok(Self {

@@ -25,7 +25,9 @@ use super::{
     copies::{Copies, CopyError, Memories},
     stored_weights::StoredWeights,
 };
-use crate::demo::{kernels::MAX_READS, network::Network, run_error::RunError};
+use crate::demo::{
+    kernels::MAX_READS, network::Network, placement::check_length, run_error::RunError,
+};
 
 /// A network that is ready to run by a fitted schedule, any number of times.
 #[derive(Debug)]
@@ -88,8 +90,8 @@ impl<'n> FittedExecutor<'n> {
         output: &mut [f32],
         observe: impl FnMut(TensorId, &[f32]),
     ) -> Result<(), RunError> {
-        self.check_length(self.network.input(), input.len())?;
-        self.check_length(self.network.output(), output.len())?;
+        check_length(self.network, self.network.input(), input.len())?;
+        check_length(self.network, self.network.output(), output.len())?;
         let result = self.run_steps(input, output, observe);
         self.copies.clear();
         result
@@ -207,19 +209,6 @@ impl<'n> FittedExecutor<'n> {
             self.starts[tensor.index()]
         };
         start..start + self.network.length(tensor)
-    }
-
-    fn check_length(&self, id: TensorId, given: usize) -> Result<(), RunError> {
-        let expected = self.network.length(id);
-        if given == expected {
-            return Ok(());
-        }
-        let tensor = self.network.tensor_name(id).into();
-        Err(RunError::WrongLength {
-            tensor,
-            expected,
-            given,
-        })
     }
 
     fn name_of(&self, copy: CopyId) -> String {

@@ -81,8 +81,8 @@ pub fn slow_memory(length: usize, capacity: u64) -> io::Result<SlowMemory> {
 }
 
 /// How small the tensors of a network get in compressed form, and how fast, in a run with this
-/// input. Tensors that may have the same bytes, one in the place of the other, are as large as the
-/// largest of them.
+/// input. Tensors that may have the same bytes, as views or one in the place of the other, are as
+/// large as the largest of them.
 ///
 /// # Errors
 /// When the network does not run.
@@ -143,11 +143,19 @@ fn codec(values: &[f32]) -> Packing {
     }
 }
 
-/// For each tensor, a number that it shares with those that may take its place, or it theirs.
+/// For each tensor, a number that it shares with its views, and with those that may take its place,
+/// or it theirs: what is written over a view is in the bytes of the whole.
 fn groups(network: &Network) -> Vec<usize> {
     let mut group: Vec<usize> = (0..network.graph().tensors().len()).collect();
-    for pair in network.graph().ops().iter().flat_map(|op| op.in_place()) {
-        let [from, to] = [pair.result, pair.of].map(|id| group[id.index()]);
+    let ops = || network.graph().ops().iter();
+    let views = ops()
+        .flat_map(|op| op.views())
+        .map(|view| (view.result, view.of));
+    let in_place = ops()
+        .flat_map(|op| op.in_place())
+        .map(|pair| (pair.result, pair.of));
+    for (result, of) in views.chain(in_place) {
+        let [from, to] = [result, of].map(|id| group[id.index()]);
         let members = group.iter_mut().filter(|group| **group == from);
         members.for_each(|group| *group = to);
     }
