@@ -207,10 +207,10 @@ pub(crate) fn read_model(
         inputs: donate,
         outputs: same.into_iter().collect(),
     };
-    if donated.has_inputs() && aliasing != "in-place" {
+    if donated.has_inputs() && matches!(aliasing, "off" | "views") {
         let message = format!(
-            "donate with aliasing '{aliasing}', expected aliasing 'in-place': without it no result \
-             is written over an input"
+            "donate with aliasing '{aliasing}', expected aliasing 'in-place' or 'parts': without \
+             it no result is written over an input"
         );
         return Err(PyValueError::new_err(message));
     }

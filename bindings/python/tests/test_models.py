@@ -75,6 +75,7 @@ def test_inputs_are_given_up() -> None:
     for donate in ("all", ["x"], "x"):
         plan = orionrt.plan_model(message, aliasing="in-place", donate=donate)
         assert (plan.peak, plan["out"].within) == (256, ("x", 0))
+    assert orionrt.plan_model(message, aliasing="parts", donate="all").peak == 256
     plan = orionrt.plan_model(message, same={"out": "x"})
     assert (plan.peak, plan["out"].offset) == (768, plan["x"].offset)
     with pytest.raises(ValueError, match="aliasing 'off', expected aliasing 'in-place'"):

@@ -120,7 +120,7 @@ def read_model(
     - `unknown`: whether tensors of unknown size are refused or left out;
     - `micro`: plan what TensorFlow Lite Micro places at given offsets;
     - `donate`: inputs whose bytes are given up, so that results in place may be written over them,
-      or `"all"`; needs `aliasing="in-place"`;
+      or `"all"`; needs `aliasing="in-place"` or `"parts"`;
     - `same`: for an output the input that it is the new value of, as `{"present.0": "past.0"}` of a
       key-value cache: both have the same bytes, whatever the aliasing.
     """
