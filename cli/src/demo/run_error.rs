@@ -65,6 +65,13 @@ pub enum RunError {
         /// The bytes that the schedule has for them.
         planned: Option<u64>,
     },
+    /// A compressed form does not have the values of the copy into which it is expanded.
+    NotExpanded {
+        /// The name of the copy's tensor.
+        tensor: String,
+        /// The step of the schedule.
+        step: usize,
+    },
     /// A step of a fitted schedule is of a kind that the demo does not know.
     UnknownStep {
         /// The step of the schedule.
@@ -127,6 +134,13 @@ impl fmt::Display for RunError {
                     f,
                     "tensor '{tensor}' does not get down to the {planned} bytes in compressed form \
                      that it had when it was measured"
+                )
+            }
+            Self::NotExpanded { tensor, step } => {
+                write!(
+                    f,
+                    "step {step} of the fitted schedule expands to tensor '{tensor}' what is not \
+                     its compressed form"
                 )
             }
             Self::UnknownStep { step } => {

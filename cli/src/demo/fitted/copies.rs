@@ -77,6 +77,8 @@ pub enum CopyError {
     NoMemory(SlotError),
     /// In compressed form, the values need more bytes than the schedule has for them.
     TooLarge,
+    /// The other copy has other values in compressed form, or none.
+    Corrupt,
 }
 
 impl From<SlotError> for CopyError {
@@ -190,7 +192,7 @@ impl<'p> Copies<'p> {
     /// Makes a copy with the values of a compressed one.
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer).
+    /// As [`transfer`](Self::transfer), and when the compressed one has not as many values.
     pub fn expand(&mut self, from: CopyId, to: CopyId) -> Result<(), CopyError> {
         let (memories, planned) = (self.memories, self.planned[to.index()]);
         let Some(Some(Values::Packed(bytes, len, count))) = self.values.get(from.index()) else {
@@ -198,9 +200,9 @@ impl<'p> Copies<'p> {
         };
         let mut values = memories.fast.filled(planned, 0.0)?;
         if values.len() != *count {
-            return Err(CopyError::Missing);
+            return Err(CopyError::Corrupt);
         }
-        unpack(&bytes[..*len], &mut values).ok_or(CopyError::Missing)?;
+        unpack(&bytes[..*len], &mut values).ok_or(CopyError::Corrupt)?;
         self.put(to, values);
         Ok(())
     }

@@ -189,6 +189,10 @@ impl<'n> FittedExecutor<'n> {
                 tensor: self.name_of(to),
                 planned: self.schedule.copy(to).and_then(|copy| copy.compressed),
             },
+            CopyError::Corrupt => RunError::NotExpanded {
+                tensor: self.name_of(to),
+                step: at,
+            },
         })
     }
 

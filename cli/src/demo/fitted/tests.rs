@@ -6,7 +6,7 @@
 use allocator_api2::alloc::Global;
 use orionrt::{
     Aliasing, Planner,
-    fit::{Compression, Fit, FitAction, Fitted, SlowMemory},
+    fit::{Compression, CopyId, Fit, FitAction, Fitted, Memory, SlowMemory},
 };
 
 use super::{
@@ -230,6 +230,50 @@ fn random_networks_with_tensors_in_compressed_form_give_the_same_bits() {
         below_load += u32::from(within_.capacity < network.graph().lifetimes().load());
     }
     assert!(expanded > 5 && below_load > 5, "{expanded}, {below_load}");
+}
+
+/// The errors of runs in which one step writes another plain copy in the fast memory.
+fn errors_of_other_copies(
+    network: &Network,
+    input: &[f32],
+    within: &Within,
+    step: usize,
+) -> Vec<String> {
+    let memories = Memories::new(&within.fitted, within.capacity).unwrap();
+    let weights = StoredWeights::new(network).unwrap();
+    let given = within.fitted.schedule();
+    let plain = (0..).map(CopyId::new).zip(&given.copies);
+    let plain = plain.filter(|(_, copy)| copy.memory == Memory::Fast && copy.compressed.is_none());
+    let errors = plain.filter_map(|(copy, _)| {
+        let mut schedule = given.clone();
+        schedule.steps[step].writes[0] = copy;
+        let mut executor = FittedExecutor::new(network, &schedule, &memories, &weights);
+        let mut output = vec![0.0; network.length(network.output())];
+        let error = executor.run(input, &mut output).err()?;
+        Some(error.to_string())
+    });
+    errors.collect()
+}
+
+#[test]
+fn a_compressed_form_is_not_expanded_to_a_tensor_of_another_length() {
+    let mut found = Vec::new();
+    for network in small_networks(1) {
+        let input = constant_input(&network);
+        let sizes = packed(&network, &input);
+        let within_ = fitted(&network, 70, |fit| fit.compression(sizes.clone()));
+        let steps = &within_.fitted.schedule().steps;
+        let is_expand = |action| matches!(action, FitAction::Expand(_));
+        if let Some(step) = steps.iter().position(|step| is_expand(step.action)) {
+            // The bytes of some of the other copies are free then.
+            found.extend(errors_of_other_copies(&network, &input, &within_, step));
+        }
+    }
+    let message = "what is not its compressed form";
+    assert!(
+        found.iter().any(|error| error.ends_with(message)),
+        "{found:?}"
+    );
 }
 
 #[test]
