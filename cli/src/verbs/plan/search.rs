@@ -95,16 +95,13 @@ pub(super) fn search(
     let start = Instant::now();
     let message = format!("planning {} tensors", input.lifetimes.len());
     let planned = progress::with_spinner(message, || match input.without_parts() {
-        Some(without) => {
-            let lower = planner.plan_lower([&input.lifetimes, without]);
-            lower.map(|(_, plan)| plan)
-        }
-        None => planner.plan(&input.lifetimes),
+        Some(without) => planner.plan_lower([&input.lifetimes, without]),
+        None => planner.plan(&input.lifetimes).map(|plan| (0, plan)),
     });
     let (time, interrupted) = (start.elapsed(), cancel.is_cancelled());
     let path = &args.source.input;
-    let (plan, failure, why) = match planned {
-        Ok(plan) => (plan, None, None),
+    let (is_without_parts, plan, failure, why) = match planned {
+        Ok((position, plan)) => (position > 0, plan, None, None),
         Err(PlannerError::Capacity { capacity, best }) => {
             let failure = Failure::Capacity {
                 path: path.clone(),
@@ -112,20 +109,19 @@ pub(super) fn search(
                 unwritten: files(args),
             };
             let message = "looking for tensors that do not fit together";
-            let lifetimes = match is_without_parts(input, &best) {
-                true => input.without_parts().unwrap_or(&input.lifetimes),
-                false => &input.lifetimes,
-            };
+            let without = input.without_parts().filter(|of| is_for(of, &best));
+            let lifetimes = without.unwrap_or(&input.lifetimes);
             let set =
                 progress::with_spinner(message, || planner.infeasible_set(lifetimes, capacity));
             let set = set.map_err(|error| Failure::file(path, error))?;
-            (*best, Some(failure), Some(Why { capacity, set }))
+            let why = Some(Why { capacity, set });
+            (without.is_some(), *best, Some(failure), why)
         }
         Err(error) => return Err(Failure::file(path, error)),
     };
     let kept = earlier.keep.as_ref();
     Ok(Found {
-        is_without_parts: is_without_parts(input, &plan),
+        is_without_parts,
         kept: kept.map(|earlier| Kept::count(earlier, &plan)),
         plan,
         time,
@@ -135,14 +131,10 @@ pub(super) fn search(
     })
 }
 
-/// Whether a plan is for the input's lifetimes without parts of results, and not for those with.
-fn is_without_parts(input: &Input, plan: &Plan) -> bool {
-    let places = |lifetimes: &Lifetimes| {
-        let rows = lifetimes.rows().iter();
-        rows.map(|row| row.within).collect::<Vec<_>>()
-    };
-    let without = input.without_parts().map(places);
-    without == Some(places(plan.lifetimes()))
+/// Whether in a plan the same tensors lie within others as in lifetimes.
+fn is_for(lifetimes: &Lifetimes, plan: &Plan) -> bool {
+    let [of, in_plan] = [lifetimes, plan.lifetimes()].map(|of| of.rows().iter());
+    of.map(|row| row.within).eq(in_plan.map(|row| row.within))
 }
 
 fn planner(
