@@ -13,11 +13,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use orionrt::{
     Graph, TensorId,
-    fit::{CopyId, FitAction, FitSchedule},
+    fit::{CopyId, FitAction, FitSchedule, FitStep},
     graph::OpId,
 };
 
@@ -93,11 +93,7 @@ pub(super) fn absences(graph: &Graph, schedule: &FitSchedule) -> Vec<Absence> {
                 uses.read(&step.reads, Use::Run(op));
                 uses.written(&step.writes, Use::Run(op));
             }
-            FitAction::Rerun(op) => {
-                uses.read(&step.reads, Use::Rerun(op));
-                let new = step.writes.iter().filter(|copy| !step.reads.contains(copy));
-                new.for_each(|&copy| uses.back(copy, Way::Recomputed));
-            }
+            FitAction::Rerun(op) => uses.rerun(step, op),
             FitAction::Fetch(_) => step
                 .writes
                 .iter()
@@ -129,11 +125,35 @@ impl Uses<'_> {
         self.schedule.copy(copy).map(|copy| copy.tensor)
     }
 
+    /// The last use of the tensor of a copy.
+    fn last_of(&self, copy: CopyId) -> Use {
+        let last = self.tensor(copy).and_then(|tensor| self.last.get(&tensor));
+        last.copied().unwrap_or(Use::Start)
+    }
+
     /// A copy comes back.
     fn back(&mut self, copy: CopyId, way: Way) {
-        if let Some(tensor) = self.tensor(copy) {
-            let from = self.last.get(&tensor).copied().unwrap_or(Use::Start);
-            self.back.insert(copy, (way, from));
+        self.back.insert(copy, (way, self.last_of(copy)));
+    }
+
+    /// The results of an operator come back. What one is written over was there for it alone.
+    fn rerun(&mut self, step: &FitStep, op: OpId) {
+        let Some(of) = self.graph.ops().get(op.index()) else {
+            return;
+        };
+        let views: HashSet<TensorId> = of.views().iter().map(|view| view.result).collect();
+        let reads: HashSet<CopyId> = step.reads.iter().copied().collect();
+        let results = of.writes().iter().zip(&step.writes);
+        let written = results.filter(|(id, copy)| !(views.contains(id) && reads.contains(copy)));
+        let written: Vec<(CopyId, Use)> = written
+            .map(|(_, &copy)| match self.back.remove(&copy) {
+                Some((_, from)) => (copy, from),
+                None => (copy, self.last_of(copy)),
+            })
+            .collect();
+        self.read(&step.reads, Use::Rerun(op));
+        for (copy, from) in written {
+            self.back.insert(copy, (Way::Recomputed, from));
         }
     }
 
@@ -178,12 +198,19 @@ mod tests {
 
     /// `skip` is idle while the convolutions need 4000 bytes, and is made of 100 bytes.
     fn graph() -> Graph {
+        skip_in(|g, x, skip| {
+            g.op("conv 0").reads([x]).writes([skip]);
+        })
+    }
+
+    /// The graph in which `skip` is made of `x` as given.
+    fn skip_in(make: impl Fn(&mut GraphBuilder, TensorId, TensorId)) -> Graph {
         let mut g = GraphBuilder::new();
         let mut tensor = |name: &str, size| g.tensor(name, Layout::array::<u8>(size).unwrap());
         let x = tensor("x", 100);
         let [skip, c, y] = ["skip", "c", "y"].map(|name| tensor(name, 1000));
         let [a, b] = ["a", "b"].map(|name| tensor(name, 2000));
-        g.op("conv 0").reads([x]).writes([skip]);
+        make(&mut g, x, skip);
         g.op("conv 1").reads([skip]).writes([a]);
         g.op("conv 2").reads([a]).writes([b]);
         g.op("conv 3").reads([b]).writes([c]);
@@ -192,13 +219,16 @@ mod tests {
     }
 
     fn listed(fit: &Fit) -> Vec<(String, Way, String, String)> {
-        let graph = graph();
-        let fitted = Planner::new().fit(&graph, fit).unwrap();
-        let found = absences(&graph, fitted.schedule());
+        listed_of(&graph(), fit)
+    }
+
+    fn listed_of(graph: &Graph, fit: &Fit) -> Vec<(String, Way, String, String)> {
+        let fitted = Planner::new().fit(graph, fit).unwrap();
+        let found = absences(graph, fitted.schedule());
         let each = found.iter().map(|of| {
             assert_eq!(of.bytes, 1000);
             let name = graph.tensor(of.tensor).unwrap().name().to_string();
-            (name, of.way, of.from.name(&graph), of.until.name(&graph))
+            (name, of.way, of.from.name(graph), of.until.name(graph))
         });
         each.collect()
     }
@@ -222,5 +252,22 @@ mod tests {
         );
         assert_eq!(found, [skip]);
         assert!(listed(&Fit::within(5000).recompute(true)).is_empty());
+    }
+
+    #[test]
+    fn what_is_recomputed_by_two_operators_in_place_comes_back_once() {
+        let graph = skip_in(|g, x, skip| {
+            let before = g.tensor("before", Layout::array::<u8>(1000).unwrap());
+            g.op("conv 0").reads([x]).writes([before]);
+            g.op("relu").in_place(skip, before);
+        });
+        let found = listed_of(&graph, &Fit::within(4100).recompute(true));
+        let skip = (
+            "before".into(),
+            Way::Recomputed,
+            "conv 1".into(),
+            "add".into(),
+        );
+        assert_eq!(found, [skip]);
     }
 }
