@@ -5,13 +5,14 @@
 
 use allocator_api2::alloc::Global;
 use orionrt::{
-    Aliasing, Planner,
+    Aliasing, Planner, TensorId,
     fit::{Compression, CopyId, Fit, FitAction, Fitted, Memory, SlowMemory},
 };
 
 use super::{
     copies::Memories,
     executor::FittedExecutor,
+    packed::packed_len,
     profile::compression,
     stored_weights::StoredWeights,
     within::{Within, fit_within},
@@ -357,4 +358,40 @@ fn what_is_too_little_is_said_and_the_least_is_close() {
         assert!(within_.capacity >= results.max().unwrap());
         assert!(within_.capacity <= graph.lifetimes().load().next_multiple_of(64) + 64);
     }
+}
+
+#[test]
+fn an_arena_is_no_larger_than_the_plan() {
+    for network in small_networks(1) {
+        let known = unlimited(&network);
+        let memories = Memories::new(&known, u64::MAX).unwrap();
+        let capacity = memories.fast.arena().capacity() as u64;
+        // An arena has whole pages.
+        assert!(capacity <= known.fast_plan().peak().next_multiple_of(1 << 16));
+    }
+}
+
+#[test]
+fn a_tensor_gets_as_small_as_what_is_written_over_a_view_of_it() {
+    let length = 4096;
+    let mut net = NetworkBuilder::new("view", length);
+    let input = net.input();
+    let linear = Kernel::Linear {
+        weight: vec![0.0; 64],
+        bias: vec![0.5; 8],
+    };
+    let constant = net.node("constant", linear, &[input]);
+    let view = Kernel::View { start: 0, length };
+    let view = net.node("view", view, &[constant]);
+    let sum = net.node("sum", Kernel::Add, &[view, input]);
+    let network = net.build(sum).unwrap();
+    let sizes = packed(&network, &random_input(&network));
+    let bytes = |id: TensorId| {
+        let size = size_of::<f32>() * network.length(id);
+        sizes.codec(id)?.compressed_bytes(size as u64)
+    };
+    // Equal values get small; random ones do not.
+    assert!(packed_len(&[0.5; 4096]) < 1 << 10);
+    assert!(bytes(sum).is_none_or(|bytes| bytes > 1 << 13));
+    assert_eq!([constant, view].map(bytes), [bytes(sum); 2]);
 }
