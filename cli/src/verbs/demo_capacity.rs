@@ -24,7 +24,8 @@ pub(super) fn text(args: &DemoArgs, capacity: Capacity, measured: &[MeasuredFit]
     };
     let ways: Vec<_> = args.ways().into_iter().map(Way::name).collect();
     let mut text = format!(
-        "OrionRT runs three networks, each within {of_peak}. Ways to free memory: {}.\n",
+        "OrionRT runs {}, each within {of_peak}. Ways to free memory: {}.\n",
+        count(measured.len() as u64, "network"),
         ways.join(", ")
     );
     if args.stream_weights {
@@ -37,12 +38,28 @@ pub(super) fn text(args: &DemoArgs, capacity: Capacity, measured: &[MeasuredFit]
         // Writing to a string cannot fail.
         let _ = network_text(&mut text, args, network);
     }
-    text.push_str(concat!(
-        "\nEvery byte of every tensor lies in an arena of the capacity; what is spilled lies\n",
-        "in a memory-mapped temporary file meanwhile. The estimate stands on times of operators\n",
-        "and copies, measured before. Beside the arena there are, as without a limit, weights\n",
-        "that are not tensors, and buffers of matrix products (at most 1.1 MiB).\n",
-    ));
+    text.push('\n');
+    text.push_str(&outside_of_the_arena(args));
+    text
+}
+
+/// What the capacity limits, and what it does not.
+fn outside_of_the_arena(args: &DemoArgs) -> String {
+    let weights = match args.stream_weights {
+        true => "",
+        false => "the weights and ",
+    };
+    let mut text = format!(
+        "Tensors lie in an arena that is no larger than the capacity; while they are spilled,\n\
+         they lie in a memory-mapped temporary file. The estimate is made from the times of\n\
+         operators and copies, which are measured first. Outside of the arena are, as without a\n\
+         limit, {weights}buffers of matrix products (at most 1.1 MiB).\n"
+    );
+    if args.ways().contains(&Way::Compress) {
+        text.push_str(
+            "To compress and to expand takes buffers for a part of a tensor, below 0.1 MiB.\n",
+        );
+    }
     text
 }
 
@@ -59,7 +76,7 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &MeasuredFit) -> st
     )?;
     if let Some(refused) = &network.within.refused {
         let [asked, least] = [network.asked_bytes, capacity].map(short_bytes);
-        writeln!(text, "  {asked} are too few: {}", reason(refused))?;
+        writeln!(text, "  {asked} is too little: {}", reason(refused))?;
         writeln!(
             text,
             "  it runs within {least}, the least capacity that was found"
@@ -80,7 +97,7 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &MeasuredFit) -> st
     row("resident in the arena", resident)?;
     let slow = fitted.slow_plan().peak();
     if network.slow.is_some() {
-        row("spilled to the file at once", short_bytes(slow))?;
+        row("most in the file at once", short_bytes(slow))?;
         row(
             "spilled, fetched",
             pair(cost.written_bytes, cost.read_bytes),
