@@ -21,7 +21,7 @@ import published
 
 # A slow memory with room for all. The planner's limit is one of work, so that every machine gets
 # the same answer.
-WAYS = (("slow memory", ["--slow", "4G", "--bandwidth", "1.6GB/s"]), ("reruns alone", []))
+WAYS = (("slow memory", ["--slow", "4G", "--slow-speed", "1.6GB/s"]), ("reruns alone", []))
 OPTIONS = ["--nodes", "100000", "--json"]
 PUBLISHED = ["rapidocr", "magika", "nudenet", "smart-turn"]
 UNITS = ("B", "KiB", "MiB", "GiB")

@@ -113,10 +113,10 @@ impl Command {
     fn given_twice(&self) -> Option<(&'static str, &str)> {
         let (dims, inputs): (&[DimSize], &[InputArg]) = match self {
             Self::Plan(PlanArgs { source, .. })
-            | Self::Fit(FitArgs { source, .. })
             | Self::View(ViewArgs { source, .. })
             | Self::Compare(CompareArgs { source, .. })
             | Self::Share(ShareArgs { source, .. }) => (&source.model.dims, &source.model.inputs),
+            Self::Fit(FitArgs { model, .. }) => (&model.dims, &model.inputs),
             Self::Check(args) => (&args.how.dims, &args.how.inputs),
             #[cfg(all(feature = "engine", target_os = "linux"))]
             Self::Run(args) => (&args.dims, &[]),

@@ -1,26 +1,30 @@
 //! The arguments of `orionrt fit`.
 //!
-//! Stands on `source`, `search` and `capacity`.
+//! Stands on `source`, `search` and `capacity`. Invariant: the help offers only what the verb
+//! takes.
 
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::RangedU64ValueParser};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser},
+};
 
 use super::{
     capacity::Capacity,
     search::SearchArgs,
-    source::SourceArgs,
-    values::{CompressArg, PlanFile, Rate, bytes, operations, speed},
+    source::{Aliasing, ModelArgs, PartArgs, SourceArgs},
+    values::{Alignment, CompressArg, PlanFile, Rate, bytes, operations, speed},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   orionrt fit model.onnx --capacity 4M                           by operators that run once more
   orionrt fit model.onnx --capacity 70% --slow 32M               or by a second, slower memory
-  orionrt fit model.onnx --capacity 4M --slow 32M --bandwidth 1.6GB/s --no-recompute
-  orionrt fit model.onnx --capacity 4M --slow 2M --write 10MB/s --read 100MB/s      such as flash
+  orionrt fit model.onnx --capacity 4M --slow 32M --slow-speed 1.6GB/s --no-recompute
+  orionrt fit model.onnx --capacity 4M --slow 2M --slow-write-speed 10M --slow-read-speed 100M
   orionrt fit model.onnx --capacity 4M --compress 2:500MB/s      or by tensors kept compressed
   orionrt fit model.onnx --capacity 4M --costs times.csv         with times that were measured
   orionrt fit model.onnx --capacity 4M --output schedule.json    keep the schedule, to run it
@@ -31,9 +35,9 @@ Sizes are bytes: 4096, 256K, 4M and 1G (or 4MiB), in powers of 1024. Speeds are 
 
 Operators run one after the other; graphs with branches or loops are refused. Without --costs, the
 time of an operator is estimated: that of its arithmetic at the rate of --flops or that of its bytes
-at the speed of --memory, whichever is longer. A file of costs is CSV with the columns operator and
-seconds (or milliseconds, microseconds, nanoseconds), or JSON: {\"conv1\": 0.002, ...}, in seconds.
-The file names each operator of the model once.
+at the speed of --memory-speed, whichever is longer. A file of costs is CSV with the columns
+operator and seconds (or milliseconds, microseconds, nanoseconds), or JSON: {\"conv1\": 0.002, ...},
+in seconds. The file names each operator of the model once.
 
 --order memory also tries an order of the operators that needs less memory.
 
@@ -43,10 +47,22 @@ that are still to be tried are left out. A second Ctrl-C ends the program. --tim
 amount of work and looks at no clock.";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    mut_arg("aliasing", |arg| arg.value_parser(aliasing())),
+    // It is taken, to be refused with the reason.
+    mut_arg("same", |arg| arg.hide(true)),
+)]
 pub(crate) struct FitArgs {
+    /// A model (ONNX or TensorFlow Lite); '-' reads standard input
+    pub(crate) input: PathBuf,
+
+    /// Align every offset to at least this power of two [default: 64]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) alignment: Option<Alignment>,
+
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
+    pub(crate) model: ModelArgs,
 
     #[command(flatten)]
     pub(crate) search: SearchArgs,
@@ -79,15 +95,15 @@ pub(crate) struct FitArgs {
         long, value_name = "SPEED", value_parser = speed, default_value = "1.6GB/s",
         requires = "slow"
     )]
-    pub(crate) bandwidth: Rate,
+    pub(crate) slow_speed: Rate,
 
     /// The speed at which the slow memory is written, if it differs
     #[arg(long, value_name = "SPEED", value_parser = speed, requires = "slow")]
-    pub(crate) write: Option<Rate>,
+    pub(crate) slow_write_speed: Option<Rate>,
 
     /// The speed at which the slow memory is read, if it differs
     #[arg(long, value_name = "SPEED", value_parser = speed, requires = "slow")]
-    pub(crate) read: Option<Rate>,
+    pub(crate) slow_read_speed: Option<Rate>,
 
     /// Allow idle tensors to be kept compressed, RATIO times smaller, by a codec that compresses
     /// and expands SPEED bytes of tensors in a second (500 MB/s if it is not given). The ratio is
@@ -100,7 +116,7 @@ pub(crate) struct FitArgs {
     pub(crate) no_recompute: bool,
 
     /// Measured times of the operators (.csv or .json)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["flops", "memory"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["flops", "memory_speed"])]
     pub(crate) costs: Option<PathBuf>,
 
     /// Estimate times with this many arithmetic operations in a second
@@ -109,7 +125,7 @@ pub(crate) struct FitArgs {
 
     /// Estimate times with operators that read and write this many bytes in a second
     #[arg(long, value_name = "SPEED", value_parser = speed, default_value = "10GB/s")]
-    pub(crate) memory: Rate,
+    pub(crate) memory_speed: Rate,
 
     /// Write the schedule for an executor (.json or .csv): each step with its operator, its tensors
     /// and where they are
@@ -123,4 +139,27 @@ pub(crate) struct FitArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl FitArgs {
+    /// The model, as loaders are told of it.
+    pub(crate) fn source(&self) -> SourceArgs {
+        SourceArgs {
+            input: self.input.clone(),
+            alignment: self.alignment,
+            device: None,
+            part: PartArgs::default(),
+            model: self.model.clone(),
+        }
+    }
+}
+
+/// The levels of sharing. Parts are not shown: they are taken, to be refused with the reason.
+fn aliasing() -> impl TypedValueParser<Value = Aliasing> {
+    let levels = Aliasing::value_variants().iter();
+    let shown = levels.filter_map(|level| {
+        let value = level.to_possible_value()?;
+        Some(value.hide(*level == Aliasing::Parts))
+    });
+    PossibleValuesParser::new(shown).try_map(|name| Aliasing::from_str(&name, false))
 }

@@ -105,7 +105,8 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     })
 }
 
-/// Something that is done so often in a second: a positive number.
+/// Something that is done so often in a second: at least once. So the time of any number of bytes
+/// or operations is finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate(pub(crate) f64);
 
@@ -115,7 +116,7 @@ pub(super) fn speed(text: &str) -> Result<Rate, String> {
     let rate = scaled(number.strip_suffix('B').unwrap_or(number));
     rate.ok_or_else(|| {
         let text = printable(text);
-        format!("'{text}' is not a speed, expected bytes in a second such as 1.6GB/s or 800M")
+        format!("'{text}' is not a speed, expected bytes in a second such as 1.6GB/s, at least 1")
     })
 }
 
@@ -125,11 +126,11 @@ pub(super) fn operations(text: &str) -> Result<Rate, String> {
     let number = units.iter().find_map(|unit| text.strip_suffix(unit));
     scaled(number.unwrap_or(text)).ok_or_else(|| {
         let text = printable(text);
-        format!("'{text}' is not a rate, expected operations in a second such as 20G or 2e10")
+        format!("'{text}' is not a rate, expected operations in a second such as 20G, at least 1")
     })
 }
 
-/// A positive number with a unit or without.
+/// A number of at least 1, with a unit or without.
 fn scaled(text: &str) -> Option<Rate> {
     let units = [
         ("Ki", 1024.0),
@@ -146,7 +147,7 @@ fn scaled(text: &str) -> Option<Rate> {
         .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)));
     let (number, unit) = found.unwrap_or((text, 1.0));
     let rate = number.parse::<f64>().ok()? * unit;
-    (rate > 0.0 && rate.is_finite()).then_some(Rate(rate))
+    (rate >= 1.0 && rate.is_finite()).then_some(Rate(rate))
 }
 
 /// How tensors are compressed while they are idle: `2.5`, or `2.5:1GB/s`.
@@ -423,7 +424,7 @@ mod tests {
         let parsed = parsed.map(|text| operations(text).unwrap().0);
         assert_eq!(parsed, [2e10, 2e10, 2e10, 2e10, 1e12]);
         for text in [
-            "", "G", "0", "-1G", "nan", "inf", "1e400", "1 GB/s", "1Gb/s", "fast",
+            "", "G", "0", "0.5", "1e-300", "-1G", "nan", "inf", "1e400", "1 GB/s", "1Gb/s", "fast",
         ] {
             assert!(speed(text).unwrap_err().contains(&format!("'{text}'")));
             assert!(operations(text).unwrap_err().contains(&format!("'{text}'")));

@@ -42,7 +42,7 @@ fn folder() -> Folder {
     Folder::with("model.onnx", network())
 }
 
-const SLOW: [&str; 6] = ["fit", "model.onnx", "--slow", "1M", "--bandwidth", "1GB/s"];
+const SLOW: [&str; 6] = ["fit", "model.onnx", "--slow", "1M", "--slow-speed", "1GB/s"];
 
 fn fit<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&SLOW[..], args].concat()
@@ -93,7 +93,7 @@ fn an_idle_tensor_is_spilled_and_the_answer_says_what_that_costs() {
         .json();
     assert_eq!(json_of_part["capacity"], 4096);
     let absence = serde_json::json!([{
-        "tensor": "skip", "bytes": 1024, "way": "fetched",
+        "tensor": "skip", "bytes": 1024, "returns": "fetched",
         "from": "MatMul_wide", "until": "Add_y",
     }]);
     assert_eq!(json["absences"], absence);
@@ -101,7 +101,7 @@ fn an_idle_tensor_is_spilled_and_the_answer_says_what_that_costs() {
     let speeds = [
         "--capacity",
         "4K",
-        "--read",
+        "--slow-read-speed",
         "100M",
         "--no-recompute",
         "--json",
@@ -117,7 +117,7 @@ fn without_a_slow_memory_operators_are_rerun() {
     let args = ["fit", "model.onnx", "--capacity", "4160", "--json"];
     let json = folder.done(&args).json();
     assert_eq!((&json["fits"], &json["reruns"]), (&true.into(), &1.into()));
-    assert_eq!(json["absences"][0]["way"], "recomputed");
+    assert_eq!(json["absences"][0]["returns"], "recomputed");
     assert!(
         json["added_percent"]
             .as_f64()
@@ -142,10 +142,13 @@ fn a_tensor_may_be_kept_in_compressed_form() {
     let json = folder.done(&[&args[..], &["--json"]].concat()).json();
     assert_eq!(json["compressed_bytes"].as_u64(), Some(1024));
     assert_eq!(json["expanded_bytes"].as_u64(), Some(1024));
-    assert_eq!(json["absences"][0]["way"], "expanded");
+    assert_eq!(json["absences"][0]["returns"], "expanded");
     let args = [&args[..], &["--output", "schedule.csv"]].concat();
     let text = folder.done(&args).stdout;
-    for part in ["compress 4 times at 1.00 GB/s", "expanded 1×"] {
+    for part in [
+        "compress to 1/4 of the bytes at 1.00 GB/s, if the data allow it",
+        "expanded 1×",
+    ] {
         assert!(text.contains(part), "'{part}' in: {text}");
     }
     let csv = folder.read("schedule.csv");
@@ -316,9 +319,9 @@ fn what_does_not_fit_is_status_3_with_the_capacity_that_works() {
         "'s.json' was not written",
     ]);
     for part in [
-        "fits          no: proven for what was tried",
-        "works         4.00 KiB (4,096 bytes), the smallest capacity known to work",
-        "no capacity below 4.00 KiB (4,096 bytes) does",
+        "fits          no, which is proven for the orders and the sharing of bytes that were tried",
+        "smallest      4.00 KiB (4,096 bytes), the smallest capacity that is known to work",
+        "no capacity below 4.00 KiB (4,096 bytes) works in the orders and with the sharing",
     ] {
         assert!(run.stdout.contains(part), "'{part}' in: {}", run.stdout);
     }
@@ -331,7 +334,7 @@ fn what_does_not_fit_is_status_3_with_the_capacity_that_works() {
         (&false.into(), &true.into())
     );
     assert_eq!(
-        (&json["needed"], &json["works"]["capacity"]),
+        (&json["needed"], &json["smallest"]["capacity"]),
         (&4096.into(), &4096.into())
     );
     // No way at all: nothing below the peak works.
@@ -344,7 +347,7 @@ fn what_does_not_fit_is_status_3_with_the_capacity_that_works() {
         "--json",
     ];
     let json = folder.run(&args).json();
-    assert_eq!(json["works"]["capacity"], 5120);
+    assert_eq!(json["smallest"]["capacity"], 5120);
 }
 
 /// A second for each operator.
@@ -374,7 +377,7 @@ fn measured_costs_take_the_place_of_estimates() {
     );
     let text = folder.done(&args).stdout;
     assert!(
-        text.contains("costs         measured, of costs.csv\n"),
+        text.contains("costs         measured, from costs.csv\n"),
         "{text}"
     );
     folder.write(
@@ -422,7 +425,9 @@ fn a_bad_file_of_costs_is_an_error_that_names_the_line() {
         .failed(1, &["costs.csv: line 3", "'Add_z'"]);
     let long = COSTS.to_string() + "Add_y,1\n";
     folder.write("costs.csv", long.replace(",1\n", ",1e308\n"));
-    folder.run(&args).failed(1, &["costs.csv", "infinite"]);
+    folder
+        .run(&args)
+        .failed(1, &["line 2", "at most 1e12 seconds"]);
 }
 
 #[test]
@@ -462,7 +467,8 @@ fn the_curve_falls_from_the_peak_to_the_smallest_capacity() {
     for part in [
         "at most 5 %: down to ",
         "at most 20 %: down to ",
-        "80.0 %",
+        "smallest      4.00 KiB (4,096 bytes), 80.0 % of the peak\n",
+        "no capacity below 4.00 KiB (4,096 bytes) works in the orders and with the sharing",
         "spilled",
     ] {
         assert!(text.contains(part), "'{part}' in: {text}");
@@ -473,10 +479,33 @@ fn the_curve_falls_from_the_peak_to_the_smallest_capacity() {
 fn what_cannot_be_fitted_is_said() {
     let folder = folder();
     folder.write("in.csv", THREE);
-    let cases: [(&[&str], &[&str]); 10] = [
+    folder.write(
+        "devices.csv",
+        "id,lower,upper,size,device\na,0,1,8,x\nb,0,1,8,y\n",
+    );
+    let cases: [(&[&str], &[&str]); 13] = [
         (
             &["fit", "in.csv", "--capacity", "4K"],
-            &["'in.csv' has no operators"],
+            &["'in.csv' has no operators: expected a model"],
+        ),
+        (
+            &["fit", "devices.csv", "--capacity", "4K"],
+            &["'devices.csv' has no operators: expected a model"],
+        ),
+        (
+            &["fit", "model.onnx", "--capacity", "4K", "--same", "y=x"],
+            &["--same y=x is for plans"],
+        ),
+        (
+            &[
+                "fit",
+                "model.onnx",
+                "--capacity",
+                "4K",
+                "--memory-speed",
+                "1e-300",
+            ],
+            &["'1e-300' is not a speed"],
         ),
         (&["fit", "model.onnx"], &["--capacity"]),
         (
@@ -488,7 +517,14 @@ fn what_cannot_be_fitted_is_said() {
             &["cannot be used with"],
         ),
         (
-            &["fit", "model.onnx", "--capacity", "4K", "--bandwidth", "1G"],
+            &[
+                "fit",
+                "model.onnx",
+                "--capacity",
+                "4K",
+                "--slow-speed",
+                "1G",
+            ],
             &["--slow"],
         ),
         (
@@ -512,7 +548,7 @@ fn what_cannot_be_fitted_is_said() {
         ),
         (
             &["fit", "model.onnx", "--capacity", "4K", "--flops", "1e-307"],
-            &["infinitely long", "--flops"],
+            &["'1e-307' is not a rate"],
         ),
         (
             &[
@@ -562,4 +598,27 @@ fn a_model_that_keeps_a_state_is_refused() {
     folder
         .run(&args)
         .failed(1, &["model.tflite", "'state' keeps its value"]);
+}
+
+#[test]
+fn the_help_offers_what_the_verb_takes() {
+    let help = folder().done(&["fit", "--help"]).stdout;
+    for part in [
+        "--slow-speed",
+        "--slow-write-speed",
+        "--donate",
+        "- in-place:",
+    ] {
+        assert!(help.contains(part), "'{part}' in: {help}");
+    }
+    for part in [
+        "--device",
+        "--from",
+        "--at-least",
+        "--same",
+        "- parts:",
+        "CSV file of lifetimes",
+    ] {
+        assert!(!help.contains(part), "'{part}' in: {help}");
+    }
 }

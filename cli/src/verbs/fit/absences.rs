@@ -23,7 +23,7 @@ use orionrt::{
 
 /// How a tensor comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Way {
+pub(super) enum Return {
     /// From the slow memory.
     Fetched,
     /// By an operator that is rerun.
@@ -32,7 +32,7 @@ pub(super) enum Way {
     Expanded,
 }
 
-impl Way {
+impl Return {
     /// The name in results.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Use {
 pub(super) struct Absence {
     pub(super) tensor: TensorId,
     pub(super) bytes: u64,
-    pub(super) way: Way,
+    pub(super) returns: Return,
     /// The last use before it, and the first one after it.
     pub(super) from: Use,
     pub(super) until: Use,
@@ -97,11 +97,11 @@ pub(super) fn absences(graph: &Graph, schedule: &FitSchedule) -> Vec<Absence> {
             FitAction::Fetch(_) => step
                 .writes
                 .iter()
-                .for_each(|&copy| uses.back(copy, Way::Fetched)),
+                .for_each(|&copy| uses.back(copy, Return::Fetched)),
             FitAction::Expand(_) => step
                 .writes
                 .iter()
-                .for_each(|&copy| uses.back(copy, Way::Expanded)),
+                .for_each(|&copy| uses.back(copy, Return::Expanded)),
             _ => {}
         }
     }
@@ -116,7 +116,7 @@ struct Uses<'s> {
     /// The last use of each tensor.
     last: HashMap<TensorId, Use>,
     /// Copies that have come back and were not used since, with the use before.
-    back: HashMap<CopyId, (Way, Use)>,
+    back: HashMap<CopyId, (Return, Use)>,
     found: Vec<Absence>,
 }
 
@@ -132,8 +132,8 @@ impl Uses<'_> {
     }
 
     /// A copy comes back.
-    fn back(&mut self, copy: CopyId, way: Way) {
-        self.back.insert(copy, (way, self.last_of(copy)));
+    fn back(&mut self, copy: CopyId, returns: Return) {
+        self.back.insert(copy, (returns, self.last_of(copy)));
     }
 
     /// The results of an operator come back. What one is written over was there for it alone.
@@ -153,7 +153,7 @@ impl Uses<'_> {
             .collect();
         self.read(&step.reads, Use::Rerun(op));
         for (copy, from) in written {
-            self.back.insert(copy, (Way::Recomputed, from));
+            self.back.insert(copy, (Return::Recomputed, from));
         }
     }
 
@@ -162,12 +162,12 @@ impl Uses<'_> {
             let Some(tensor) = self.tensor(copy) else {
                 continue;
             };
-            if let Some((way, from)) = self.back.remove(&copy) {
+            if let Some((returns, from)) = self.back.remove(&copy) {
                 let size = self.graph.tensor(tensor).map_or(0, |of| of.layout().size());
                 self.found.push(Absence {
                     tensor,
                     bytes: size as u64,
-                    way,
+                    returns,
                     from,
                     until: now,
                 });
@@ -218,17 +218,17 @@ mod tests {
         g.output(y).build().unwrap()
     }
 
-    fn listed(fit: &Fit) -> Vec<(String, Way, String, String)> {
+    fn listed(fit: &Fit) -> Vec<(String, Return, String, String)> {
         listed_of(&graph(), fit)
     }
 
-    fn listed_of(graph: &Graph, fit: &Fit) -> Vec<(String, Way, String, String)> {
+    fn listed_of(graph: &Graph, fit: &Fit) -> Vec<(String, Return, String, String)> {
         let fitted = Planner::new().fit(graph, fit).unwrap();
         let found = absences(graph, fitted.schedule());
         let each = found.iter().map(|of| {
             assert_eq!(of.bytes, 1000);
             let name = graph.tensor(of.tensor).unwrap().name().to_string();
-            (name, of.way, of.from.name(graph), of.until.name(graph))
+            (name, of.returns, of.from.name(graph), of.until.name(graph))
         });
         each.collect()
     }
@@ -237,8 +237,8 @@ mod tests {
     fn an_absence_is_between_the_uses_before_and_after() {
         let slow = SlowMemory::new(1 << 20, 1e9);
         let found = listed(&Fit::within(4000).slow(slow));
-        let skip = |way| ("skip".into(), way, "conv 1".into(), "add".into());
-        assert_eq!(found, [skip(Way::Fetched)]);
+        let skip = |returns| ("skip".into(), returns, "conv 1".into(), "add".into());
+        assert_eq!(found, [skip(Return::Fetched)]);
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         let found = listed(&Fit::within(4100).recompute(true));
         let skip = (
             "skip".into(),
-            Way::Recomputed,
+            Return::Recomputed,
             "conv 1".into(),
             "add".into(),
         );
@@ -264,7 +264,7 @@ mod tests {
         let found = listed_of(&graph, &Fit::within(4100).recompute(true));
         let skip = (
             "before".into(),
-            Way::Recomputed,
+            Return::Recomputed,
             "conv 1".into(),
             "add".into(),
         );

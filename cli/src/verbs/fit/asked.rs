@@ -38,13 +38,18 @@ pub(super) struct Asked<'a> {
 
 /// Reads the model.
 pub(super) fn load(args: &FitArgs) -> Result<Input, Failure> {
-    let mut source = args.source.clone();
+    let mut source = args.source();
     source.model.keeps_graph = true;
     // The library tries both orders.
     if source.model.order == Order::Memory {
         source.model.order = Order::File;
     }
-    input::load(&source)
+    // Files of lifetimes may be of several memories.
+    let mut memories = input::load_each(&source)?;
+    let model = memories
+        .pop()
+        .filter(|input| matches!(input.origin, Origin::Model(_)));
+    model.ok_or_else(|| no_model(args))
 }
 
 impl<'a> Asked<'a> {
@@ -54,7 +59,7 @@ impl<'a> Asked<'a> {
         cancel: &'a Cancel,
     ) -> Result<Self, Failure> {
         let start = Instant::now();
-        let path = &args.source.input;
+        let path = &args.input;
         let (facts, model) = match &input.origin {
             Origin::Model(facts) => (&**facts, facts.graph.as_ref()),
             _ => return Err(no_model(args)),
@@ -76,9 +81,10 @@ impl<'a> Asked<'a> {
             progress::with_spinner("planning without spills", || planner.plan(&input.lifetimes));
         let before = before.map_err(|error| Failure::file(path, error))?;
         let slow = args.slow.map(|capacity| {
-            SlowMemory::new(capacity, args.bandwidth.0)
-                .write_bytes_per_second(args.write.unwrap_or(args.bandwidth).0)
-                .read_bytes_per_second(args.read.unwrap_or(args.bandwidth).0)
+            let [write, read] = [args.slow_write_speed, args.slow_read_speed];
+            SlowMemory::new(capacity, args.slow_speed.0)
+                .write_bytes_per_second(write.unwrap_or(args.slow_speed).0)
+                .read_bytes_per_second(read.unwrap_or(args.slow_speed).0)
         });
         Ok(Self {
             args,
@@ -105,8 +111,8 @@ impl<'a> Asked<'a> {
         let args = self.args;
         let mut fit = Fit::within(capacity)
             .recompute(!args.no_recompute)
-            .reorder(args.source.model.order == Order::Memory)
-            .aliasing(args.source.model.aliasing.into());
+            .reorder(args.model.order == Order::Memory)
+            .aliasing(args.model.aliasing.into());
         if let Some(costs) = self.costs.of_reruns() {
             fit = fit.costs(costs);
         }
@@ -120,15 +126,14 @@ impl<'a> Asked<'a> {
         fit
     }
 
-    /// Added seconds over the time of the model, in percent; `None` if the model takes no time and
-    /// some is added.
+    /// Added seconds over the time of the model, in percent; `None` if the model takes no time, or
+    /// next to none, and some is added.
     pub(super) fn percent(&self, seconds: f64) -> Option<f64> {
-        let total = self.costs.total();
-        match (seconds, total) {
-            (0.0, _) => Some(0.0),
-            (_, 0.0) => None,
-            (seconds, total) => Some(100.0 * seconds / total),
+        if seconds == 0.0 {
+            return Some(0.0);
         }
+        let percent = 100.0 * seconds / self.costs.total();
+        percent.is_finite().then_some(percent)
     }
 
     /// The failure of something that is wrong with the model or the options. `None` if there merely
@@ -140,14 +145,13 @@ impl<'a> Asked<'a> {
                 | FitError::NotFound { .. }
                 | FitError::Placement(PlannerError::Capacity { .. })
         );
-        (!is_capacity).then(|| Failure::file(&self.args.source.input, error.clone()))
+        (!is_capacity).then(|| Failure::file(&self.args.input, error.clone()))
     }
 }
 
 fn no_model(args: &FitArgs) -> Failure {
     Failure::Usage(format!(
-        "'{}' has no operators that could be moved or rerun around: expected a model, ONNX or \
-         TensorFlow Lite",
-        args.source.input.display()
+        "'{}' has no operators: expected a model, ONNX or TensorFlow Lite",
+        args.input.display()
     ))
 }

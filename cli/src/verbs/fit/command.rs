@@ -1,7 +1,7 @@
 //! The verb `fit`.
 //!
-//! Stands on `asked`, `smallest`, `curve`, `files` and `show`. Invariant: the schedule is written
-//! before the result is printed, and only if there is one.
+//! Stands on `asked`, `smallest`, `curve`, `schedule`, `files` and `show`. Invariant: a file is
+//! written before the result is printed, and only if there is a schedule.
 
 #![forbid(unsafe_code)]
 
@@ -61,7 +61,7 @@ fn report_not_found(asked: &Asked<'_>, capacity: u64, error: &FitError) -> Resul
         false => output::print(&show::not_found_text(asked, capacity, error, &found)),
     }?;
     Err(Failure::Capacity {
-        path: asked.args.source.input.clone(),
+        path: asked.args.input.clone(),
         reached: error.to_string(),
         unwritten: files(asked.args),
     })
@@ -69,7 +69,7 @@ fn report_not_found(asked: &Asked<'_>, capacity: u64, error: &FitError) -> Resul
 
 fn fit_curve(asked: &Asked<'_>, count: usize) -> Result<(), Failure> {
     let curve = curve(asked, count)?;
-    let failure = curve.failure(&asked.args.source.input, files(asked.args));
+    let failure = curve.failure(&asked.args.input, files(asked.args));
     if asked.args.svg.is_some() && failure.is_none() {
         write_picture(asked, &show::drawn(asked, &curve))?;
     }

@@ -28,7 +28,7 @@ pub(super) enum CostsError {
     /// A time is not one.
     #[error(
         "line {line}: the time of operator '{operator}' is '{found}', expected a number that is \
-         not negative"
+         not negative and at most {MOST_SECONDS:e} seconds"
     )]
     Time {
         line: u64,
@@ -63,6 +63,9 @@ pub(super) enum CostsError {
         first: Vec<String>,
     },
 }
+
+/// No operator takes longer, in seconds: the sum of all times is then finite.
+pub(super) const MOST_SECONDS: f64 = 1e12;
 
 /// The columns that have times, and the seconds of their units.
 pub(super) const TIMES: [(&str, f64); 4] = [

@@ -1,7 +1,7 @@
 //! A file with the measured time of each operator: CSV or JSON.
 //!
 //! Stands on `costs_error`. A file that begins with `{` or `[` is JSON. Invariant: what is read has
-//! one time for each operator of the model, not negative and finite.
+//! one time for each operator of the model, from 0 to `MOST_SECONDS`.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::costs_error::{CostsError, TIMES};
+use super::costs_error::{CostsError, MOST_SECONDS, TIMES};
 use crate::input::near;
 
 /// How many of the operators without a time a message lists.
@@ -61,7 +61,7 @@ fn of_operators(
             });
         };
         let seconds = time.trim().parse::<f64>().ok().map(|time| time * unit);
-        let Some(seconds) = seconds.filter(|seconds| *seconds >= 0.0 && seconds.is_finite()) else {
+        let Some(seconds) = seconds.filter(|seconds| (0.0..=MOST_SECONDS).contains(seconds)) else {
             return Err(CostsError::Time {
                 line,
                 operator,
@@ -275,6 +275,10 @@ mod tests {
                 "line 2: the time of operator 'relu' is '-1'",
             ),
             ("operator,seconds\nrelu,nan\n", "is 'nan'"),
+            (
+                "operator,seconds\nrelu,1e13\n",
+                "is '1e13', expected a number that is not negative and at most 1e12 seconds",
+            ),
             ("operator,seconds\nrelu\n", "line 2: 1 fields, expected 2"),
             (
                 "operator,seconds\nrelu,1\n",

@@ -11,7 +11,7 @@ use orionrt::fit::Fitted;
 
 use super::{
     asked::Asked,
-    smallest::{Smallest, smallest},
+    smallest::{NONE_KNOWN, Smallest, smallest},
 };
 use crate::{failure::Failure, progress};
 
@@ -37,8 +37,6 @@ impl Point {
 pub(super) struct Curve {
     /// From the peak down.
     pub(super) points: Vec<Point>,
-    /// How many capacities in between were tried, to find the limits.
-    pub(super) between: usize,
     /// No smaller capacity works, in the orders and with the sharing of bytes that were tried.
     pub(super) proven: u64,
 }
@@ -48,7 +46,7 @@ impl Curve {
     pub(super) fn failure(&self, model: &Path, unwritten: Vec<PathBuf>) -> Option<Failure> {
         self.points.is_empty().then(|| Failure::Capacity {
             path: model.into(),
-            reached: "no capacity up to the peak that was tried works".into(),
+            reached: NONE_KNOWN.into(),
             unwritten,
         })
     }
@@ -73,12 +71,12 @@ pub(super) fn curve(asked: &Asked<'_>, count: usize) -> Result<Curve, Failure> {
     let found = progress::with_spinner("looking for the smallest capacity", || {
         smallest(asked, 0, 0)
     })?;
-    let Smallest { works, proven } = found;
+    let Smallest { known, proven } = found;
     let mut points: Vec<Point> = Vec::new();
-    let low = works.as_ref().map_or(peak, |works| works.capacity);
-    points.extend(works.map(|works| Point {
-        capacity: works.capacity,
-        fitted: works.fitted,
+    let low = known.as_ref().map_or(peak, |known| known.capacity);
+    points.extend(known.map(|known| Point {
+        capacity: known.capacity,
+        fitted: known.fitted,
     }));
     let capacities: Vec<u64> = capacities(low, peak, count, asked.input.alignment).collect();
     for (at, &capacity) in capacities.iter().enumerate() {
@@ -93,11 +91,7 @@ pub(super) fn curve(asked: &Asked<'_>, count: usize) -> Result<Curve, Failure> {
             break;
         }
     }
-    let mut curve = Curve {
-        points,
-        between: 0,
-        proven,
-    };
+    let mut curve = Curve { points, proven };
     falling(&mut curve.points);
     for limit in LIMITS {
         curve.refine(asked, limit)?;
@@ -126,7 +120,6 @@ impl Curve {
                 return Ok(());
             };
             self.points.push(point);
-            self.between += 1;
             falling(&mut self.points);
         }
         Ok(())
@@ -177,7 +170,6 @@ mod tests {
     fn a_curve_without_a_point_is_a_failure_of_status_3() {
         let mut curve = Curve {
             points: vec![],
-            between: 0,
             proven: 0,
         };
         let failure = |curve: &Curve| curve.failure(Path::new("a.onnx"), vec!["a.svg".into()]);

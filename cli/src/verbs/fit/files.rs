@@ -39,10 +39,15 @@ pub(super) fn check(args: &FitArgs) -> Result<(), Failure> {
             "--output '{path}' is for a plan, expected .json or .csv for a schedule"
         )));
     }
-    if args.source.model.aliasing == Aliasing::Parts {
+    if args.model.aliasing == Aliasing::Parts {
         let message = "--aliasing parts is for plans: in a schedule, operands of concatenations \
                        have bytes of their own; expected off, views or in-place";
         return Err(Failure::Usage(message.into()));
+    }
+    if let Some(same) = args.model.same.first() {
+        return Err(Failure::Usage(format!(
+            "--same {same} is for plans: in a schedule, outputs have bytes of their own"
+        )));
     }
     // `clap` lets an option pass whose other half is in conflict with a third one.
     if let (Some(path), None) = (&args.svg, args.curve) {
@@ -51,8 +56,8 @@ pub(super) fn check(args: &FitArgs) -> Result<(), Failure> {
             "--svg '{path}' draws a curve, expected --curve"
         )));
     }
-    let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
-    if let Order::Given(path) = &args.source.model.order {
+    let mut inputs: Vec<Role> = vec![("the input", &args.input)];
+    if let Order::Given(path) = &args.model.order {
         inputs.push(("the order", path));
     }
     inputs.extend(args.costs.iter().map(|path| ("the costs", &**path)));
@@ -84,7 +89,7 @@ pub(super) fn write_picture(
     let Some(path) = &asked.args.svg else {
         return Ok(());
     };
-    let name = asked.args.source.input.file_name().unwrap_or_default();
+    let name = asked.args.input.file_name().unwrap_or_default();
     let (name, peak) = (name.to_string_lossy(), asked.before.peak());
     let staged = stage(path, |file| curve_picture::write(&name, peak, points, file));
     staged?.commit()

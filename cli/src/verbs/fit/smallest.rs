@@ -1,8 +1,8 @@
 //! The smallest capacity that is known to work.
 //!
 //! Stands on `asked`. Capacities are halved between one that is too small and one that works, so a
-//! capacity between the two that are found may work, too. Invariant: for what is returned there is
-//! a schedule.
+//! capacity between the two that are found may work, too. After Ctrl-C, the peak is tried and
+//! nothing else. Invariant: for what is returned there is a schedule.
 
 #![forbid(unsafe_code)]
 
@@ -18,8 +18,11 @@ const MOST_PROOFS: u32 = 64;
 /// The search ends when a step is less than this part of the peak.
 const PARTS: u64 = 256;
 
+/// What is said if no capacity is known to work.
+pub(super) const NONE_KNOWN: &str = "no capacity that was tried, up to the peak, works";
+
 /// A capacity that works, and its schedule.
-pub(super) struct Works {
+pub(super) struct SmallestKnown {
     pub(super) capacity: u64,
     pub(super) fitted: Fitted,
 }
@@ -27,7 +30,7 @@ pub(super) struct Works {
 /// What was found.
 pub(super) struct Smallest {
     /// The smallest capacity that works, of those that were tried.
-    pub(super) works: Option<Works>,
+    pub(super) known: Option<SmallestKnown>,
     /// It is proven that no capacity below this works, with the orders and the sharing of bytes
     /// that were tried.
     pub(super) proven: u64,
@@ -38,7 +41,7 @@ pub(super) struct Smallest {
 pub(super) fn smallest(asked: &Asked<'_>, low: u64, proven: u64) -> Result<Smallest, Failure> {
     let peak = asked.before.peak();
     let mut found = Smallest {
-        works: None,
+        known: None,
         proven,
     };
     let mut low = low;
@@ -47,7 +50,7 @@ pub(super) fn smallest(asked: &Asked<'_>, low: u64, proven: u64) -> Result<Small
         match asked.fitted(low) {
             Ok(fitted) => {
                 let capacity = low;
-                found.works = Some(Works { capacity, fitted });
+                found.known = Some(SmallestKnown { capacity, fitted });
                 return Ok(found);
             }
             Err(FitError::Impossible { needed, .. }) if needed > low => {
@@ -69,7 +72,7 @@ pub(super) fn smallest(asked: &Asked<'_>, low: u64, proven: u64) -> Result<Small
         match asked.fitted(next) {
             Ok(fitted) => {
                 let capacity = next;
-                found.works = Some(Works { capacity, fitted });
+                found.known = Some(SmallestKnown { capacity, fitted });
                 high = next;
             }
             Err(error) => {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     json::{AskedJson, FittedJson},
     quantities::{percent, seconds, share},
-    text::{head, left_out},
+    text::{head, left_out, nothing_below},
 };
 use crate::{
     format,
@@ -21,6 +21,7 @@ use crate::{
         curve::{Curve, LIMITS, Point},
         curve_picture::Drawn,
         files::files,
+        smallest::NONE_KNOWN,
     },
 };
 
@@ -31,30 +32,25 @@ pub(crate) fn curve_text(asked: &Asked<'_>, curve: &Curve) -> String {
         let label = if at == 0 { "added time" } else { "" };
         lines = lines.line(label, sentence(asked, curve, limit));
     }
-    let proof = match curve.proven {
-        0 => String::new(),
-        proven => format!(
-            "; nothing that was tried can work below {}",
-            format::bytes(proven)
-        ),
-    };
     let smallest = match curve.points.last() {
         Some(point) => format!(
-            "{}, {} of the peak{proof}",
+            "{}, {} of the peak",
             format::bytes(point.capacity),
             share(point.capacity, asked.before.peak())
         ),
-        None => format!("no capacity up to the peak that was tried works{proof}"),
+        None => format!("none is known: {NONE_KNOWN}"),
     };
     lines = lines.line("smallest", smallest);
+    if let Some(below) = nothing_below(curve.proven) {
+        lines = lines.line("", below);
+    }
     if asked.cancel.is_cancelled() {
         lines = lines.line("interrupted", "these are the points found until then");
     }
-    let written = match curve.points.is_empty() {
-        true => Vec::new(),
-        false => files(asked.args),
-    };
-    for file in written {
+    if curve.points.is_empty() {
+        return lines.finish();
+    }
+    for file in files(asked.args) {
         lines = lines.line("written", file.display().to_string());
     }
     format!("{}{}\n", lines.finish(), table(asked, curve))

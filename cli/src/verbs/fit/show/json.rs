@@ -105,7 +105,7 @@ impl AskedJson {
                 bytes_per_second: compress.speed.0,
             }),
             recompute: !asked.args.no_recompute,
-            reorder: asked.args.source.model.order == Order::Memory,
+            reorder: asked.args.model.order == Order::Memory,
             model: ModelJson::new(facts),
             weights_bytes: facts.weights_bytes,
             interrupted: asked.cancel.is_cancelled(),
@@ -179,19 +179,19 @@ struct FitsJson {
 struct AbsenceJson {
     tensor: String,
     bytes: u64,
-    way: &'static str,
+    returns: &'static str,
     from: String,
     until: String,
 }
 
-fn absence(graph: &Graph, of: &Absence) -> AbsenceJson {
-    let tensor = graph.tensor(of.tensor).map_or("", |tensor| tensor.name());
+fn absence_json(graph: &Graph, absence: &Absence) -> AbsenceJson {
+    let tensor = graph.tensor(absence.tensor);
     AbsenceJson {
-        tensor: tensor.into(),
-        bytes: of.bytes,
-        way: of.way.name(),
-        from: of.from.name(graph),
-        until: of.until.name(graph),
+        tensor: tensor.map_or("", |tensor| tensor.name()).into(),
+        bytes: absence.bytes,
+        returns: absence.returns.name(),
+        from: absence.from.name(graph),
+        until: absence.until.name(graph),
     }
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn json(asked: &Asked<'_>, capacity: u64, fitted: &Fitted) -> impl Se
         fitted: FittedJson::new(asked, fitted),
         steps: fitted.schedule().steps.len(),
         run_order: fitted.order().iter().map(name).collect(),
-        absences: found.iter().map(|of| absence(graph, of)).collect(),
+        absences: found.iter().map(|of| absence_json(graph, of)).collect(),
         asked: AskedJson::new(asked),
     }
 }
@@ -221,13 +221,13 @@ struct NotFoundJson {
     /// No smaller capacity works.
     needed: Option<u64>,
     /// The smallest capacity that is known to work.
-    works: Option<WorksJson>,
+    smallest: Option<SmallestJson>,
     #[serde(flatten)]
     asked: AskedJson,
 }
 
 #[derive(Serialize)]
-struct WorksJson {
+struct SmallestJson {
     capacity: u64,
     #[serde(flatten)]
     fitted: FittedJson,
@@ -246,9 +246,9 @@ pub(crate) fn not_found(
         proven: matches!(error, FitError::Impossible { .. }),
         reason: error.to_string(),
         needed: (smallest.proven > capacity).then_some(smallest.proven),
-        works: smallest.works.as_ref().map(|works| WorksJson {
-            capacity: works.capacity,
-            fitted: FittedJson::new(asked, &works.fitted),
+        smallest: smallest.known.as_ref().map(|known| SmallestJson {
+            capacity: known.capacity,
+            fitted: FittedJson::new(asked, &known.fitted),
         }),
         asked: AskedJson::new(asked),
     }

@@ -13,56 +13,58 @@ use orionrt::{
 use crate::{
     escape::printable,
     format,
-    verbs::fit::absences::{Absence, Way, absences},
+    verbs::fit::absences::{Absence, Return, absences},
 };
 
 /// How many tensors are listed for people.
 const LISTED: usize = 12;
 
 /// A tensor that leaves the fast memory.
-pub(super) struct Moved {
-    pub(super) tensor: TensorId,
-    pub(super) bytes: u64,
+struct Moved {
+    tensor: TensorId,
+    bytes: u64,
     /// How often it comes back in each way.
-    pub(super) ways: Vec<(Way, usize)>,
+    returns: Vec<(Return, usize)>,
     /// How often it was written to the slow memory.
-    pub(super) spills: usize,
+    spills: usize,
     /// The first time that it is away.
-    pub(super) first: Absence,
+    first: Absence,
 }
 
 impl Moved {
     fn times(&self) -> usize {
-        self.ways.iter().map(|(_, times)| times).sum()
+        self.returns.iter().map(|(_, times)| times).sum()
     }
 }
 
-/// The tensors that move most bytes first.
-pub(super) fn moved(graph: &Graph, schedule: &FitSchedule) -> Vec<Moved> {
+/// The tensors that leave, those that move most bytes first.
+fn moved_tensors(graph: &Graph, schedule: &FitSchedule) -> Vec<Moved> {
     let mut found: Vec<Moved> = Vec::new();
     let mut all = absences(graph, schedule);
     // A stable sort: the first absence of a tensor stays the first.
     all.sort_by_key(|absence| absence.tensor);
     for absence in all {
         match found.last_mut() {
-            Some(of) if of.tensor == absence.tensor => add(&mut of.ways, absence.way),
+            Some(last) if last.tensor == absence.tensor => add(&mut last.returns, absence.returns),
             _ => found.push(Moved {
                 tensor: absence.tensor,
                 bytes: absence.bytes,
-                ways: vec![(absence.way, 1)],
+                returns: vec![(absence.returns, 1)],
                 spills: spills(schedule, absence.tensor),
                 first: absence,
             }),
         }
     }
-    found.sort_by_key(|of| std::cmp::Reverse(of.bytes.saturating_mul(of.times() as u64)));
+    found.sort_by_key(|tensor| {
+        std::cmp::Reverse(tensor.bytes.saturating_mul(tensor.times() as u64))
+    });
     found
 }
 
-fn add(ways: &mut Vec<(Way, usize)>, way: Way) {
-    match ways.iter_mut().find(|(of, _)| *of == way) {
+fn add(all: &mut Vec<(Return, usize)>, one: Return) {
+    match all.iter_mut().find(|(known, _)| *known == one) {
         Some((_, times)) => *times += 1,
-        None => ways.push((way, 1)),
+        None => all.push((one, 1)),
     }
 }
 
@@ -74,10 +76,10 @@ fn spills(schedule: &FitSchedule, tensor: TensorId) -> usize {
 }
 
 /// `spilled once, fetched twice` as `spilled 1×, fetched 2×`.
-fn how(moved: &Moved) -> String {
-    let spilled = (moved.spills > 0).then(|| format!("spilled {}×", moved.spills));
-    let ways = moved.ways.iter();
-    let back = ways.map(|(way, times)| format!("{} {times}×", way.name()));
+fn how(tensor: &Moved) -> String {
+    let spilled = (tensor.spills > 0).then(|| format!("spilled {}×", tensor.spills));
+    let returns = tensor.returns.iter();
+    let back = returns.map(|(kind, times)| format!("{} {times}×", kind.name()));
     spilled
         .into_iter()
         .chain(back)
@@ -87,7 +89,7 @@ fn how(moved: &Moved) -> String {
 
 /// The table for people; nothing if no tensor leaves.
 pub(super) fn table(graph: &Graph, schedule: &FitSchedule) -> String {
-    let found = moved(graph, schedule);
+    let found = moved_tensors(graph, schedule);
     if found.is_empty() {
         return String::new();
     }
@@ -100,13 +102,14 @@ pub(super) fn table(graph: &Graph, schedule: &FitSchedule) -> String {
         "first idle from",
         "until",
     ]);
-    for of in found.iter().take(LISTED) {
-        let name = graph.tensor(of.tensor).map_or("", |tensor| tensor.name());
-        let [from, until] = [of.first.from, of.first.until].map(|at| at.name(graph));
+    for moved in found.iter().take(LISTED) {
+        let tensor = graph.tensor(moved.tensor);
+        let name = tensor.map_or("", |tensor| tensor.name());
+        let [from, until] = [moved.first.from, moved.first.until].map(|at| at.name(graph));
         table.add_row([
             Cell::new(printable(name)),
-            Cell::new(format::thousands(of.bytes)).set_alignment(CellAlignment::Right),
-            Cell::new(how(of)),
+            Cell::new(format::thousands(moved.bytes)).set_alignment(CellAlignment::Right),
+            Cell::new(how(moved)),
             Cell::new(printable(&from)),
             Cell::new(printable(&until)),
         ]);

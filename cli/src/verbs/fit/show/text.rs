@@ -16,12 +16,19 @@ use crate::{
     format::{self, Lines},
     input,
     verbs::fit::{
-        asked::Asked, costs::CostSource, files::files, schedule::aliasing_name, smallest::Smallest,
+        asked::Asked,
+        costs::CostSource,
+        files::files,
+        schedule::aliasing_name,
+        smallest::{NONE_KNOWN, Smallest},
     },
 };
 
 /// How many of the things that are left out are listed for people.
 const LISTED: usize = 5;
+
+/// What a proof holds for.
+const TRIED: &str = "in the orders and with the sharing of bytes that were tried";
 
 /// A schedule was found.
 pub(crate) fn text(asked: &Asked<'_>, capacity: u64, fitted: &Fitted) -> String {
@@ -61,23 +68,25 @@ pub(crate) fn not_found(
     smallest: &Smallest,
 ) -> String {
     let verdict = match error {
-        FitError::Impossible { .. } => "no: proven for what was tried",
+        FitError::Impossible { .. } => {
+            "no, which is proven for the orders and the sharing of bytes that were tried"
+        }
         _ => "no schedule was found, nor a proof that there is none",
     };
     let mut lines = head(asked)
         .line("capacity", format::bytes(capacity))
         .line("fits", verdict)
         .line("why", error.to_string());
-    lines = match &smallest.works {
-        Some(works) => {
-            let added = works.fitted.cost().seconds();
+    lines = match &smallest.known {
+        Some(known) => {
+            let added = known.fitted.cost().seconds();
             let percent = percent(asked.percent(added));
             lines
                 .line(
-                    "works",
+                    "smallest",
                     format!(
-                        "{}, the smallest capacity known to work",
-                        format::bytes(works.capacity)
+                        "{}, the smallest capacity that is known to work",
+                        format::bytes(known.capacity)
                     ),
                 )
                 .line(
@@ -85,20 +94,32 @@ pub(crate) fn not_found(
                     format!("for {} of added time, {percent}", seconds(added)),
                 )
         }
-        None => lines.line("works", "no capacity up to the peak that was tried"),
+        None => lines.line("smallest", format!("none is known: {NONE_KNOWN}")),
     };
-    if smallest.proven > capacity {
-        let proven = format::bytes(smallest.proven);
-        lines = lines.line("", format!("no capacity below {proven} does"));
+    if let Some(below) = nothing_below(smallest.proven).filter(|_| smallest.proven > capacity) {
+        lines = lines.line("", below);
     }
-    left_out(lines, asked).finish()
+    lines = left_out(lines, asked);
+    if asked.cancel.is_cancelled() {
+        lines = lines.line("interrupted", "a longer search may find more");
+    }
+    lines.finish()
+}
+
+/// That no capacity below one works, if that is proven of any.
+pub(super) fn nothing_below(proven: u64) -> Option<String> {
+    let below = || {
+        let proven = format::bytes(proven);
+        format!("no capacity below {proven} works {TRIED}")
+    };
+    (proven > 0).then(below)
 }
 
 /// The model, the ways, and the peak without them.
 pub(super) fn head(asked: &Asked<'_>) -> Lines {
     let args = asked.args;
     let mut lines = Lines::default()
-        .title(args.source.input.display().to_string())
+        .title(args.input.display().to_string())
         .line(
             "model",
             format!(
@@ -113,11 +134,11 @@ pub(super) fn head(asked: &Asked<'_>) -> Lines {
             format!(
                 "{}, in the order of {}, aliasing {}",
                 format::bytes(asked.before.peak()),
-                match &args.source.model.order {
+                match &args.model.order {
                     Order::Given(path) => path.display().to_string(),
                     _ => "the model".into(),
                 },
-                args.source.model.aliasing.name()
+                args.model.aliasing.name()
             ),
         );
     for (at, way) in ways(asked).into_iter().enumerate() {
@@ -128,7 +149,7 @@ pub(super) fn head(asked: &Asked<'_>) -> Lines {
 
 fn costs(asked: &Asked<'_>) -> String {
     let source = match &asked.costs.source {
-        CostSource::Measured(path) => format!("measured, of {}", path.display()),
+        CostSource::Measured(path) => format!("measured, from {}", path.display()),
         CostSource::Estimated { flops, memory } => {
             let [flops, memory] = [rate(*flops, "FLOP/s"), rate(*memory, "B/s")];
             format!("estimated at {flops} and {memory}, not measured")
@@ -157,14 +178,14 @@ fn ways(asked: &Asked<'_>) -> Vec<String> {
     if let Some(compress) = asked.args.compress {
         let speed = rate(compress.speed.0, "B/s");
         ways.push(format!(
-            "compress {} times at {speed}; the data must allow it",
+            "compress to 1/{} of the bytes at {speed}, if the data allow it",
             compress.ratio
         ));
     }
     if !asked.args.no_recompute {
         ways.push("rerun operators".into());
     }
-    if asked.args.source.model.order == Order::Memory {
+    if asked.args.model.order == Order::Memory {
         ways.push("reorder operators".into());
     }
     if ways.is_empty() {
@@ -211,7 +232,7 @@ fn added(mut lines: Lines, asked: &Asked<'_>, fitted: &Fitted) -> Lines {
         ),
     };
     lines = lines.line("lower bound", far);
-    let asked_for = asked.args.source.model.aliasing;
+    let asked_for = asked.args.model.aliasing;
     if fitted.aliasing() != asked_for.into() {
         let used = aliasing_name(fitted.aliasing());
         lines = lines.line(
