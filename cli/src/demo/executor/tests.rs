@@ -122,24 +122,29 @@ fn another_order_of_the_operators_changes_no_bit() {
     }
 }
 
-/// A random network over a few tensors that stay in use: views of parts and of views, operands that
-/// are read again after others could have overwritten them, sums of a tensor with itself.
+/// A random network of small tensors.
 pub fn random_network(seed: u64) -> Network {
-    const LENGTH: usize = 16;
+    random_network_of(seed, 16)
+}
+
+/// A random network over a few tensors that stay in use: views of parts and of views, operands that
+/// are read again after others could have overwritten them, sums of a tensor with itself. Tensors
+/// have `length` elements, a multiple of 16, or half of them.
+pub fn random_network_of(seed: u64, length: usize) -> Network {
+    let half_length = length / 2;
     let mut rng = Rng::with_seed(seed);
     let mut below = |n: usize| rng.usize(..n);
-    let mut net = NetworkBuilder::new("random", LENGTH);
+    let mut net = NetworkBuilder::new("random", length);
     let linear = |salt: usize| Kernel::Linear {
         weight: uniform(&mut Rng::with_seed(salt as u64), 64, 0.9),
         bias: uniform(&mut Rng::with_seed(salt as u64 + 1), 8, 0.1),
     };
-    // Whole tensors of 16 elements and halves of 8.
     let (mut wholes, mut halves) = (vec![net.input()], vec![]);
     for node in 0..24 {
         let name = format!("node{node}");
         let whole = wholes[below(wholes.len().min(4)) + wholes.len().saturating_sub(4)];
         let Some(&half) = halves.get(below(halves.len().max(1))) else {
-            let (start, length) = (8 * below(2), 8);
+            let (start, length) = (half_length * below(2), half_length);
             halves.push(net.node(name, Kernel::View { start, length }, &[whole]));
             continue;
         };
@@ -155,11 +160,10 @@ pub fn random_network(seed: u64) -> Network {
                 wholes.push(net.node(name, Kernel::Concat, &[half, other]));
             }
             7 => {
-                let (start, length) = (0, LENGTH);
-                wholes.push(net.node(name, Kernel::View { start, length }, &[whole]));
+                wholes.push(net.node(name, Kernel::View { start: 0, length }, &[whole]));
             }
             _ => {
-                let (start, length) = (8 * below(2), 8);
+                let (start, length) = (half_length * below(2), half_length);
                 halves.push(net.node(name, Kernel::View { start, length }, &[whole]));
             }
         }
