@@ -35,6 +35,7 @@ use crate::growing::{GrowingHeap, GrowingMemory, MOST_UNITS, PAGE, UNIT};
 ///
 /// Where the host or the module's maximum allows no more memory, the pointer is null:
 /// `Vec::try_reserve` returns an error, and `vec![..]` aborts as everywhere. The heap stays usable.
+/// The last 64 KiB of 4 GiB are never lent: the end of a block has to be an address, too.
 ///
 /// # Misuse
 ///
@@ -99,13 +100,17 @@ unsafe impl GlobalAlloc for WasmAlloc {
 /// The module's memory; a unit's number is its address by units.
 struct LinearMemory;
 
-impl GrowingMemory for LinearMemory {
+// SAFETY: a page that the host grants is new, zero and the caller's; it is never taken back. A
+// unit's number is its address by units, both ways.
+unsafe impl GrowingMemory for LinearMemory {
     fn end(&self) -> u32 {
         memory_size::<0>() as u32 * PAGE
     }
 
     fn grow(&mut self, pages: u32) -> bool {
-        self.end() + pages * PAGE <= MOST_UNITS && memory_grow::<0>(pages as usize) != usize::MAX
+        // Not the last page of 4 GiB: a block there would end at address 2^32, and what is behind
+        // its last byte would be null.
+        self.end() + pages * PAGE < MOST_UNITS && memory_grow::<0>(pages as usize) != usize::MAX
     }
 
     #[inline]

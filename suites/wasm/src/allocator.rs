@@ -79,31 +79,58 @@ fn churned(seed: u64) -> usize {
 /// there again afterwards.
 #[cfg(target_arch = "wasm32")]
 fn exhausted() {
-    let layout = Layout::from_size_align(512 << 20, 16).expect("half a gigabyte");
-    let mut counts = [0; 2];
-    for count in &mut counts {
-        let mut blocks = Vec::new();
-        loop {
-            // SAFETY: the size is not zero.
-            let block = unsafe { alloc(layout) };
-            if block.is_null() {
-                break;
-            }
-            // SAFETY: the first and the last byte of the block.
-            unsafe {
-                block.write(1);
-                block.add(layout.size() - 1).write(1);
-            }
-            blocks.push(block);
+    let bytes = [(); 2].map(|()| all_memory());
+    assert!(bytes[0] >= LARGEST, "{} bytes in all", bytes[0]);
+    assert_eq!(bytes[0], bytes[1]);
+}
+
+/// The size of the largest blocks that memory is exhausted by: half a gigabyte.
+#[cfg(target_arch = "wasm32")]
+const LARGEST: usize = 512 << 20;
+
+/// What a block of [`all_memory`] begins with: there is no memory for a list of them elsewhere.
+#[cfg(target_arch = "wasm32")]
+struct Taken {
+    before: *mut Taken,
+    layout: Layout,
+}
+
+/// Allocates blocks of half a gigabyte until one is refused, then blocks of half of that, down to
+/// the smallest; and frees them. Returns how many bytes they had.
+#[cfg(target_arch = "wasm32")]
+fn all_memory() -> usize {
+    let (mut last, mut bytes) = (std::ptr::null_mut::<Taken>(), 0);
+    let mut size = LARGEST;
+    while size >= size_of::<Taken>() {
+        let layout = Layout::from_size_align(size, 16).expect("at most half a gigabyte");
+        // SAFETY: the size is not zero.
+        let block = unsafe { alloc(layout) };
+        if block.is_null() {
+            size /= 2;
+            continue;
         }
-        *count = blocks.len();
-        assert!(*count < 8, "more than 4 GiB");
-        // SAFETY: a block, given up here.
-        blocks
-            .iter()
-            .for_each(|&block| unsafe { dealloc(block, layout) });
+        assert!(
+            block.addr().checked_add(size).is_some(),
+            "a block ends where addresses do"
+        );
+        let before = last;
+        last = block.cast();
+        // SAFETY: the last byte of the block, and then its first ones.
+        unsafe {
+            block.add(size - 1).write(1);
+            last.write(Taken { before, layout });
+        }
+        bytes += size;
     }
-    assert_eq!(counts[0], counts[1]);
+    while !last.is_null() {
+        // SAFETY: a block that was taken above, given up here.
+        unsafe {
+            let Taken { before, layout } = last.read();
+            dealloc(last.cast(), layout);
+            last = before;
+        }
+    }
+    bytes
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -154,9 +154,15 @@ impl<M: GrowingMemory> GrowingHeap<M> {
     /// A block from the free runs or from new memory; 0 if there is none.
     #[inline(never)]
     fn take_or_grow(&mut self, units: u32, align: u32) -> u32 {
-        match self.take_free(units, align) {
-            0 if self.grow(units + (align - 1)) => self.take(units, align),
-            block => block,
+        let block = self.take_free(units, align);
+        if block != 0 {
+            return block;
+        }
+        match self.grow(units + (align - 1)) {
+            0 => 0,
+            // SAFETY: a free run of at least this length. It is taken without a search, which may
+            // miss it: it may have kept its place behind others of its bin.
+            run => unsafe { self.take_from(run, units, align) },
         }
     }
 
@@ -189,15 +195,24 @@ impl<M: GrowingMemory> GrowingHeap<M> {
         }
     }
 
-    /// Takes a block out of a free run; 0 if no run is long enough.
+    /// Takes a block out of a free run; 0 if no run that is long enough was found.
     #[inline(never)]
     fn take(&mut self, units: u32, align: u32) -> u32 {
-        let run = self.find(units + (align - 1));
-        if run == 0 {
-            return 0;
+        match self.find(units + (align - 1)) {
+            0 => 0,
+            // SAFETY: a free run of at least as many units as were looked for.
+            run => unsafe { self.take_from(run, units, align) },
         }
-        // SAFETY: a free run of at least as many units as were looked for. The block lies within
-        // it, and what is left on both sides of it has live units beside it.
+    }
+
+    /// Takes a block out of this free run.
+    ///
+    /// # Safety
+    /// A free run of at least `units + align - 1` units.
+    #[inline(never)]
+    unsafe fn take_from(&mut self, run: u32, units: u32, align: u32) -> u32 {
+        // SAFETY: the block lies within the run, and what is left on both sides of it has live
+        // units beside it.
         unsafe {
             let found = (*self.run(run)).units;
             let block = (run + (align - 1)) & !(align - 1);
@@ -297,7 +312,7 @@ impl<M: GrowingMemory> GrowingHeap<M> {
                 return true;
             }
             let is_last = end + self.free_behind(end) == self.end && self.end == self.memory.end();
-            is_last && self.grow(new - old) && self.resize_in_place(block, old, new)
+            is_last && self.grow(new - old) != 0 && self.resize_in_place(block, old, new)
         }
     }
 
@@ -316,9 +331,9 @@ impl<M: GrowingMemory> GrowingHeap<M> {
         }
     }
 
-    /// Makes the memory longer, so that its last free run has at least so many units; `false` if
-    /// there is not as much memory.
-    fn grow(&mut self, units: u32) -> bool {
+    /// Makes the memory longer, so that its last free run has at least so many units. Returns that
+    /// run; 0 if there is not as much memory.
+    fn grow(&mut self, units: u32) -> u32 {
         let start = self.memory.end();
         // Unit 0 is nobody's.
         let first = start.max(1);
@@ -330,7 +345,7 @@ impl<M: GrowingMemory> GrowingHeap<M> {
         let table = larger_table(covered, start - origin + missing);
         let pages = (missing + table / TABLE_UNIT).div_ceil(PAGE);
         if !self.memory.grow(pages) {
-            return false;
+            return 0;
         }
         self.end = start + pages * PAGE;
         let mut fresh = first..self.end;
@@ -352,9 +367,12 @@ impl<M: GrowingMemory> GrowingHeap<M> {
                 unsafe { self.give(self.memory.unit(old), covered / TABLE_UNIT) };
             }
         }
-        // SAFETY: fresh memory, that of the table excepted.
-        unsafe { self.give(fresh.start, fresh.end - fresh.start) };
-        true
+        // SAFETY: fresh memory, that of the table excepted. The free run that it is part of now, or
+        // that it follows where nothing is fresh, ends with its last unit.
+        unsafe {
+            self.give(fresh.start, fresh.end - fresh.start);
+            fresh.end - self.length_at_end(fresh.end - 1).read()
+        }
     }
 
     /// The length of the free run that ends where the memory does; 0 if none does, or somebody else

@@ -1,25 +1,31 @@
 //! Memory that only grows, page by page, as that of WebAssembly does.
 
-#![forbid(unsafe_code)]
-
 /// The bytes of a unit: all blocks are runs of units, and begin at one.
 pub(crate) const UNIT: usize = 16;
 /// The units of a page, by which memory grows: 64 KiB, as in WebAssembly.
 pub(crate) const PAGE: u32 = (64 << 10) / UNIT as u32;
-/// Units have numbers below this one, so that sums of a few of them fit in 32 bits.
+/// Units, and the ends of blocks, have numbers below this one, so that sums of a few of them fit in
+/// 32 bits. With addresses of 32 bits, the unit of this number would have the address 2^32.
 pub(crate) const MOST_UNITS: u32 = 1 << 28;
 
 /// A range of units that is made longer and never shorter. Unit 0 is never lent.
 ///
 /// The address of a unit whose number is a multiple of 2ᵏ is a multiple of 2ᵏ units, for all
 /// alignments that the heap is asked for.
-pub(crate) trait GrowingMemory {
+///
+/// # Safety
+/// The heap reads and writes through what these functions return. Pages that [`grow`](Self::grow)
+/// has granted are zero, nobody else uses them, and they stay where they are.
+/// [`pointer`](Self::pointer) may be used for all of the granted units from the one that it is
+/// asked for on, and [`unit`](Self::unit) is its inverse.
+pub(crate) unsafe trait GrowingMemory {
     /// The number of the unit that the next page would begin at.
     fn end(&self) -> u32;
 
     /// Makes the memory longer by so many pages, which are zero and whose bytes are the caller's
     /// alone from now on. They begin at the unit that [`end`](Self::end) has just named. `false` if
-    /// there is no more memory, or a unit would have a number of [`MOST_UNITS`] or above.
+    /// there is no more memory, or if [`end`](Self::end) would be [`MOST_UNITS`] or above: the end
+    /// of a block has to be an address, too.
     fn grow(&mut self, pages: u32) -> bool;
 
     /// The address of a unit of a page that has been grown.

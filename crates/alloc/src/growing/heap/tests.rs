@@ -55,7 +55,9 @@ impl Pages {
     }
 }
 
-impl GrowingMemory for Pages {
+// SAFETY: pages of the array, which is zero, are granted once and stay to its end; the heap alone
+// uses those that it has grown.
+unsafe impl GrowingMemory for Pages {
     fn end(&self) -> u32 {
         FIRST + self.grown * PAGE
     }
@@ -220,6 +222,7 @@ fn sizes() -> impl Strategy<Value = usize> {
         2 => 1..2000usize,
         1 => 1..40_000usize,
         1 => 60_000..300_000usize,
+        1 => 1 << 20..5usize << 18,
     ]
 }
 
@@ -345,6 +348,37 @@ fn a_refused_block_costs_nothing() {
     oracle.resize(0, 7 * PAGE_BYTES);
     assert_eq!(oracle.layout(0).size(), 7 * PAGE_BYTES);
     checked(&oracle);
+}
+
+#[test]
+fn memory_that_was_grown_for_a_block_is_found_behind_others_of_its_bin() {
+    const UNITS: u32 = 65_600;
+    let judged = Judged::new(300, false);
+    let mut heap = judged.heap.borrow_mut();
+    let units = |units: u32| layout(units as usize * UNIT, UNIT);
+    // Room for 17 blocks in one run, and a table for them before it; then 16 of the blocks.
+    let all = heap.allocate(units(17 * UNITS));
+    // SAFETY: a live block with its layout.
+    unsafe { heap.free(all, units(17 * UNITS)) };
+    let blocks: Vec<*mut u8> = (0..16).map(|_| heap.allocate(units(UNITS))).collect();
+    // What is left at the end has become a run of its bin before these blocks do.
+    for &block in blocks.iter().step_by(2) {
+        // SAFETY: a live block with its layout.
+        unsafe { heap.free(block, units(UNITS)) };
+    }
+    let last = heap.free_at(heap.end);
+    assert_eq!(
+        bin_of(last + PAGE),
+        bin_of(UNITS),
+        "{last} units at the end"
+    );
+    assert!(last >= UNITS);
+    let owned = heap.memory.owned;
+    let long = heap.allocate(units(last + 1));
+    assert!(!long.is_null());
+    assert_eq!(heap.memory.owned, owned + 1);
+    drop(heap);
+    validate(&judged.heap.borrow(), (8 * UNITS + last + 1) as usize);
 }
 
 #[test]
