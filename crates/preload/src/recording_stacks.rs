@@ -12,7 +12,7 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
 
-use orionrt_recording::StackNumbers;
+use orionrt_recording::{StackHash, StackNumbers};
 use orionrt_sys::{
     mapping::{Mapping, PAGE},
     process::warn,
@@ -52,7 +52,7 @@ impl CallStack {
             is_new: false,
         };
         stack.len = orionrt_stack::capture(&mut stack.frames);
-        let (number, is_new) = numbers.number_of(StackNumbers::hash(stack.frames()))?;
+        let (number, is_new) = numbers.number_of(StackHash::of(stack.frames()))?;
         (stack.number, stack.is_new) = (number, is_new);
         Some(stack)
     }

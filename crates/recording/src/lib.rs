@@ -99,7 +99,7 @@ mod tests;
 
 pub use event::{Event, Kind};
 pub use layout::{CHUNK_BYTES, EVENTS_PER_CHUNK, HEADER_BYTES, MOST_COMMAND, looks_like_recording};
-pub use stack_numbers::StackNumbers;
+pub use stack_numbers::{StackHash, StackNumbers};
 pub use writer::{Chunk, Claim, Start, Writer, words_for};
 #[cfg(not(loom))]
 pub use {

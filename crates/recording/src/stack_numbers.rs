@@ -15,8 +15,9 @@
 //! Nothing here allocates, locks, panics or waits.
 //!
 //! Invariant: from the time a table is opened, each number is new to one caller, and is that of one
-//! hash. The last word is stored with `Release` after the places are zeros, so that whoever reads
-//! it with `Acquire` finds no hash from before.
+//! hash: a [`StackHash`] is neither 0 nor what a place has that was given up. The last word is
+//! stored with `Release` after the places are zeros, so that whoever reads it with `Acquire` finds
+//! no hash from before.
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -25,16 +26,47 @@ const MOST_TRIES: usize = 64;
 /// What a place has whose number was given up: no stack's hash.
 const GIVEN_UP: u64 = 1;
 
+/// The hash of a stack, by which [`StackNumbers`] tells it from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StackHash(u64);
+
+impl StackHash {
+    /// The hash of a stack by its return addresses: each address is mixed into what was before it
+    /// by a multiplication whose halves are folded, as in wyhash (Wang Yi, 2019).
+    #[must_use]
+    pub fn of(frames: &[usize]) -> Self {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let fold = |a: u64, b: u64| {
+            let product = u128::from(a) * u128::from(b);
+            product as u64 ^ (product >> 64) as u64
+        };
+        let mixed = frames.iter().fold(ODD, |hash, &frame| {
+            fold(hash ^ frame as u64, ODD) ^ hash.rotate_left(23)
+        });
+        Self::from_bits(fold(mixed ^ frames.len() as u64, ODD))
+    }
+
+    /// The hash that another function has made: any 64 bits. Of the three smallest numbers it makes
+    /// one.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        match bits {
+            0..=GIVEN_UP => Self(GIVEN_UP + 1),
+            bits => Self(bits),
+        }
+    }
+}
+
 /// Numbers of stacks, which threads of a recorded process agree on.
 ///
 /// ```
-/// use orionrt_recording::StackNumbers;
+/// use orionrt_recording::{StackHash, StackNumbers};
 /// use std::sync::atomic::AtomicU64;
 ///
 /// let words: [AtomicU64; StackNumbers::words_for(8)] = Default::default();
 /// let numbers = StackNumbers::over(&words).expect("eight places");
 /// numbers.open();
-/// let stack = StackNumbers::hash(&[0x1000, 0x2000]);
+/// let stack = StackHash::of(&[0x1000, 0x2000]);
 /// let (number, is_new) = numbers.number_of(stack).expect("there is room");
 /// assert!(is_new);
 /// assert_eq!(numbers.number_of(stack), Some((number, false)));
@@ -86,10 +118,10 @@ impl<'a> StackNumbers<'a> {
         self.len() == 0
     }
 
-    /// The number of the stack with this [hash](Self::hash), and whether the caller is the first to
-    /// have it; `None` if the table is closed, or too full.
+    /// The number of the stack with this hash, and whether the caller is the first to have it;
+    /// `None` if the table is closed, or too full.
     #[must_use]
-    pub fn number_of(&self, hash: u64) -> Option<(u32, bool)> {
+    pub fn number_of(&self, StackHash(hash): StackHash) -> Option<(u32, bool)> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
@@ -115,26 +147,33 @@ impl<'a> StackNumbers<'a> {
     }
 
     /// Gives up a number that was new to the caller, who could not write the stack: when that comes
-    /// again, it is new again, by another number.
+    /// again, it is new again, by another number. Events of other threads that have got the number
+    /// in the meantime name a stack that is in no recording.
     pub fn give_up(&self, number: u32) {
         if let Some(place) = self.places.get(number as usize) {
             place.store(GIVEN_UP, Ordering::Relaxed);
         }
     }
+}
 
-    /// A hash of a stack by its return addresses, as [`number_of`](Self::number_of) takes it: each
-    /// address is mixed into what was before it by a multiplication whose halves are folded, as in
-    /// wyhash (Wang Yi, 2019).
-    #[must_use]
-    pub fn hash(frames: &[usize]) -> u64 {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let fold = |a: u64, b: u64| {
-            let product = u128::from(a) * u128::from(b);
-            product as u64 ^ (product >> 64) as u64
-        };
-        let mixed = frames.iter().fold(ODD, |hash, &frame| {
-            fold(hash ^ frame as u64, ODD) ^ hash.rotate_left(23)
-        });
-        fold(mixed ^ frames.len() as u64, ODD).max(GIVEN_UP + 1)
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hash_is_new_once_and_none_is_that_of_a_place_that_was_given_up() {
+        for bits in [0, GIVEN_UP, GIVEN_UP + 1, u64::MAX] {
+            let words: [AtomicU64; StackNumbers::words_for(4)] = Default::default();
+            let numbers = StackNumbers::over(&words).expect("four places");
+            numbers.open();
+            let stack = StackHash::from_bits(bits);
+            let (number, is_new) = numbers.number_of(stack).expect("there is room");
+            assert!(is_new);
+            assert_eq!(numbers.number_of(stack), Some((number, false)), "{bits}");
+            numbers.give_up(number);
+            let (other, is_new) = numbers.number_of(stack).expect("there is room");
+            assert!(is_new && other != number, "{bits}");
+            assert_eq!(numbers.len(), 2);
+        }
     }
 }

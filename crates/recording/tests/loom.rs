@@ -15,7 +15,7 @@ use loom::{
     },
     thread,
 };
-use orionrt_recording::{Event, Kind, StackNumbers, Start, Writer, words_for};
+use orionrt_recording::{Event, Kind, StackHash, StackNumbers, Start, Writer, words_for};
 
 fn event(thread: u32, at: u64) -> Event {
     Event {
@@ -88,10 +88,15 @@ fn numbers(words: &[AtomicU64]) -> StackNumbers<'_> {
     StackNumbers::over(words).expect("two places")
 }
 
+/// The number of the stack with this hash.
+fn number_of(words: &[AtomicU64], hash: u64) -> Option<(u32, bool)> {
+    numbers(words).number_of(StackHash::from_bits(hash))
+}
+
 /// A thread that asks for the numbers of these hashes.
 fn ask(words: &Arc<Vec<AtomicU64>>, hashes: [u64; 2]) -> thread::JoinHandle<[Got; 2]> {
     let words = Arc::clone(words);
-    thread::spawn(move || hashes.map(|hash| (hash, numbers(&words).number_of(hash))))
+    thread::spawn(move || hashes.map(|hash| (hash, number_of(&words, hash))))
 }
 
 #[test]
@@ -113,7 +118,8 @@ fn a_number_of_a_stack_is_new_once_and_is_that_of_one_stack() {
 fn a_stack_from_before_a_table_was_opened_is_new() {
     loom::model(|| {
         // As a child has it while it clears its parent's table: the last word is 0, and a stack of
-        // the parent's is still there.
+        // the parent's is still there. Nobody asks before: who has a chunk of the child's recording
+        // has it from the thread that began that, by emptying the table.
         let words = table([2, 0, 0]);
         let asking = ask(&words, [2, 2]);
         words[0].store(0, Ordering::Relaxed);
@@ -126,7 +132,7 @@ fn a_stack_from_before_a_table_was_opened_is_new() {
 fn a_number_that_was_given_up_is_not_given_again() {
     loom::model(|| {
         let words = table([0, 0, 1]);
-        let first = numbers(&words).number_of(2);
+        let first = number_of(&words, 2);
         assert_eq!(first, Some((0, true)));
         let asking = ask(&words, [2, 2]);
         numbers(&words).give_up(0);
@@ -136,7 +142,7 @@ fn a_number_that_was_given_up_is_not_given_again() {
             .filter(|(_, got)| got.is_some_and(|(number, _)| number != 0))
             .collect();
         check_numbers(&later);
-        let other = numbers(&words).number_of(4);
+        let other = number_of(&words, 4);
         assert_ne!(other.map(|(number, _)| number), Some(0));
     });
 }
