@@ -98,9 +98,13 @@ pub(crate) unsafe fn unmap(words: &'static [AtomicU64]) {
 }
 
 /// Makes words of a private mapping zeros, and gives their memory back where the system agrees.
-pub(crate) fn clear(words: &[AtomicU64]) {
+///
+/// # Safety
+/// They begin a page of a private mapping without a file, and what they leave of their last page is
+/// nobody's.
+pub(crate) unsafe fn clear(words: &[AtomicU64]) {
     let (start, bytes) = (words.as_ptr(), size_of_val(words));
-    // SAFETY: whole pages of such a mapping (caller), which read as zeros from then on.
+    // SAFETY: whole pages of such a mapping (the caller's duty), which read as zeros from then on.
     let discard = || unsafe { libc::syscall(libc::SYS_madvise, start, bytes, libc::MADV_DONTNEED) };
     if keeping_errno(discard) != 0 {
         words

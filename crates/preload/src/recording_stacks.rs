@@ -81,7 +81,8 @@ pub(crate) fn begin() {
     }
     match inherited {
         // That of the process that this one is a child of, which closes it.
-        Some(words) => clear(words),
+        // SAFETY: whole pages of a private mapping, from `new_table`, whose words are atomics.
+        Some(words) => unsafe { clear(words) },
         None => match new_table() {
             Some(table) => TABLE.store(table, Ordering::Release),
             None => return refused(),
