@@ -107,7 +107,14 @@ impl Part {
     #[cold]
     #[inline(never)]
     fn write_with_stack(&mut self, event: &Event) -> bool {
-        match &CallStack::here() {
+        // A number that is new is lost where its stack cannot be written.
+        let begins = self.chunk.is_none();
+        if begins && self.begin_chunk().is_none() {
+            self.count_lost();
+            self.count_to_clock();
+            return false;
+        }
+        let begins_another = match &CallStack::here() {
             Some(stack) => self.write_in_stack(event, stack),
             None => self.write(event),
         }
@@ -117,8 +124,8 @@ impl Part {
     fn write_in_stack(&mut self, event: &Event, stack: &CallStack) -> bool {
         if stack.is_new {
             let added = self.add(|chunk| chunk.push_stack(stack.number, stack.frames()));
-            // A chunk that is claimed may get its memory later; where there is none, the recording
-            // has no room for any stack.
+            // The chunk was full. The next one may get its memory later; where there is none, the
+            // recording has no room for any stack.
             if added.is_none() && self.claimed.is_some() {
                 stack.give_up();
                 return self.write(event);
@@ -126,7 +133,8 @@ impl Part {
             if is_time_for_modules() {
                 self.write_modules();
             }
-        }
+        };
+        begins || begins_another
         let is_new = self.add_event(|chunk| chunk.push_in_stack(event, stack.number));
         self.count_to_clock();
         is_new
@@ -156,9 +164,7 @@ impl Part {
     fn add_event(&mut self, push: impl Fn(&mut Chunk) -> bool) -> bool {
         let added = self.add(push);
         if added.is_none() {
-            if let Some(recording) = recording(self.generation) {
-                recording.writer.count_lost(1);
-            }
+            self.count_lost();
         }
         added.unwrap_or(false)
     }
@@ -169,7 +175,7 @@ impl Part {
         if self.chunk.as_mut().is_some_and(&push) {
             return Some(false);
         }
-        self.chunk = self.new_chunk(recording(self.generation)?);
+        self.begin_chunk()?;
         self.chunk.as_mut().is_some_and(&push).then_some(true)
     }
 
@@ -179,6 +185,13 @@ impl Part {
         let claim = claimed.or_else(|| writer.claim_after(self.chunks))?;
         match file.back(&naming()?, writer.chunk(claim)?) {
             Ok(()) => {}
+    /// Counts an event for which there is no room.
+    fn count_lost(&self) {
+        if let Some(recording) = recording(self.generation) {
+            recording.writer.count_lost(1);
+        }
+    }
+
             Err(error) if error.may_pass() => {
                 self.claimed = Some(claim);
                 return None;
@@ -189,6 +202,12 @@ impl Part {
                 return None;
             }
         }
+    /// Takes a new chunk; `None` if there is no room, or no memory for it yet.
+    fn begin_chunk(&mut self) -> Option<()> {
+        self.chunk = self.new_chunk(recording(self.generation)?);
+        self.chunk.is_some().then_some(())
+    }
+
         let number = self.number.get_or_insert_with(new_thread);
         // SAFETY: a number that every thread has.
         let system = unsafe { libc::syscall(libc::SYS_gettid) };

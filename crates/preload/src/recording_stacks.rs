@@ -41,7 +41,9 @@ pub(crate) struct CallStack {
 }
 
 impl CallStack {
-    /// The stack of the calls that led here; `None` without stacks, or if there are too many.
+    /// The stack of the calls that led here; `None` without stacks, or if there are too many. Asked
+    /// for by who has a chunk of this process's recording, and so not before [`begin`] has emptied
+    /// the table of a parent.
     #[inline(never)]
     pub(crate) fn here() -> Option<Self> {
         let numbers = numbers()?;

@@ -230,6 +230,35 @@ fn threads_agree_on_the_numbers_of_stacks() {
 }
 
 #[test]
+fn a_stack_that_comes_while_there_is_no_memory_is_recorded_when_there_is() {
+    let Some(program) = compiled("mapped.c", "records shortage", &[]) else {
+        return;
+    };
+    let folder = folder("shortage");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("shortage")
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_LIMIT", "16M")
+        .env("ORIONRT_RECORD_STACKS", "1");
+    let output = command.output().expect("it was compiled");
+    if output.status.code() == Some(77) {
+        return println!("skipped: memory cannot be asked for in advance here");
+    }
+    assert!(output.status.success(), "{}", told(&output));
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    let numbers: HashSet<u32> = reader.stacks().map(|one| one.number).collect();
+    let lost = reader.header().lost;
+    assert_eq!(allocations(&reader, 444), 0, "{lost} events are lost");
+    assert!(lost >= 1000);
+    let of_size = |one: &Recorded| one.event.kind == Kind::Allocate && one.event.size == 555;
+    let mut later = reader.events().filter(of_size);
+    assert!(later.all(|one| one.stack.is_some_and(|stack| numbers.contains(&stack))));
+    assert_eq!(allocations(&reader, 555), 10);
+}
+
+#[test]
 fn what_happened_before_a_process_ended_is_in_its_file() {
     let Some(program) = program("records ends") else {
         return;
