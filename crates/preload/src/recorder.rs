@@ -2,7 +2,8 @@
 //!
 //! A thread has a chunk of the recording, claimed by its first event, and a new one when that is
 //! full: see [`orionrt_recording`]. A signal handler that allocates while its thread writes an
-//! event has a part of its own, as if it were another thread.
+//! event has a part of its own, as if it were another thread. But what it frees comes back to that
+//! thread, whose next allocation then has a time of its own, too.
 //!
 //! Reading the clock takes as long as allocating. So a small block that comes out of the thread's
 //! own cache is recorded at the time of the thread's event before it, which keeps the
@@ -13,8 +14,8 @@
 
 use core::{
     cell::{Cell, RefCell},
-    ptr,
-    sync::atomic::{Ordering, compiler_fence},
+    mem, ptr,
+    sync::atomic::{AtomicBool, Ordering, compiler_fence},
 };
 use std::thread_local;
 
@@ -57,11 +58,26 @@ struct Part {
     per_clock: u32,
 }
 
+/// What a thread writes its events with.
+struct OfThread {
+    part: RefCell<Part>,
+    /// Whether a handler has written events that may be later than the last one of `part`.
+    handler_has_written: AtomicBool,
+}
+
 thread_local! {
-    static PART: RefCell<Part> = const { RefCell::new(Part::NONE) };
-    /// The part of handlers that interrupt the thread while it uses `PART`.
+    static OF_THREAD: OfThread = const {
+        OfThread {
+            part: RefCell::new(Part::NONE),
+            handler_has_written: AtomicBool::new(false),
+        }
+    };
+    /// The part of handlers that interrupt the thread while it uses its own one.
     static OF_HANDLERS: Cell<Part> = const { Cell::new(Part::NONE) };
 }
+
+// Blocks are released until the very end of a thread: what would be destroyed before is still used.
+const _: () = assert!(!mem::needs_drop::<OfThread>() && !mem::needs_drop::<Part>());
 
 impl Part {
     const NONE: Self = Self {
@@ -117,7 +133,8 @@ impl Part {
         let begins_another = match &CallStack::here() {
             Some(stack) => self.write_in_stack(event, stack),
             None => self.write(event),
-        }
+        };
+        begins || begins_another
     }
 
     /// Writes an event and the stack that it happened in; returns whether it begins a chunk.
@@ -133,8 +150,7 @@ impl Part {
             if is_time_for_modules() {
                 self.write_modules();
             }
-        };
-        begins || begins_another
+        }
         let is_new = self.add_event(|chunk| chunk.push_in_stack(event, stack.number));
         self.count_to_clock();
         is_new
@@ -169,6 +185,13 @@ impl Part {
         added.unwrap_or(false)
     }
 
+    /// Counts an event for which there is no room.
+    fn count_lost(&self) {
+        if let Some(recording) = recording(self.generation) {
+            recording.writer.count_lost(1);
+        }
+    }
+
     /// Adds something, in a new chunk if it has to be; returns whether the chunk is new, `None` if
     /// there is no room.
     fn add(&mut self, push: impl Fn(&mut Chunk) -> bool) -> Option<bool> {
@@ -179,19 +202,18 @@ impl Part {
         self.chunk.as_mut().is_some_and(&push).then_some(true)
     }
 
+    /// Takes a new chunk; `None` if there is no room, or no memory for it yet.
+    fn begin_chunk(&mut self) -> Option<()> {
+        self.chunk = self.new_chunk(recording(self.generation)?);
+        self.chunk.is_some().then_some(())
+    }
+
     fn new_chunk(&mut self, recording: Recording) -> Option<Chunk<'static>> {
         let Recording { writer, file } = recording;
         let claimed = self.claimed.take();
         let claim = claimed.or_else(|| writer.claim_after(self.chunks))?;
         match file.back(&naming()?, writer.chunk(claim)?) {
             Ok(()) => {}
-    /// Counts an event for which there is no room.
-    fn count_lost(&self) {
-        if let Some(recording) = recording(self.generation) {
-            recording.writer.count_lost(1);
-        }
-    }
-
             Err(error) if error.may_pass() => {
                 self.claimed = Some(claim);
                 return None;
@@ -202,12 +224,6 @@ impl Part {
                 return None;
             }
         }
-    /// Takes a new chunk; `None` if there is no room, or no memory for it yet.
-    fn begin_chunk(&mut self) -> Option<()> {
-        self.chunk = self.new_chunk(recording(self.generation)?);
-        self.chunk.is_some().then_some(())
-    }
-
         let number = self.number.get_or_insert_with(new_thread);
         // SAFETY: a number that every thread has.
         let system = unsafe { libc::syscall(libc::SYS_gettid) };
@@ -243,8 +259,9 @@ fn clock_event() -> Event {
 #[inline(always)]
 fn write_untimed(block: *mut u8, bytes: usize) -> bool {
     let (address, size) = (block.addr() as u64, bytes as u64);
-    quickly(|part| {
+    quickly(|part, of_thread| {
         part.until_clock % EVENTS_PER_TIME != 0
+            && !of_thread.handler_has_written.load(Ordering::Relaxed)
             && !are_on()
             && (part.chunk.as_mut()).is_some_and(|chunk| chunk.push_untimed(address, size))
     })
@@ -254,7 +271,7 @@ fn write_untimed(block: *mut u8, bytes: usize) -> bool {
 #[inline(always)]
 fn write_release(ticks: u64, block: *mut u8) -> bool {
     let address = block.addr() as u64;
-    quickly(|part| {
+    quickly(|part, _| {
         let ticks = since_start(ticks);
         (part.chunk.as_mut()).is_some_and(|chunk| chunk.push_release(ticks, address))
     })
@@ -264,17 +281,17 @@ fn write_release(ticks: u64, block: *mut u8) -> bool {
 /// not do it, or where [`with_part`] has more to do: before a thread's first event, when it is time
 /// to look at the clock, in a child, and in a handler that interrupts this.
 #[inline(always)]
-fn quickly(write: impl FnOnce(&mut Part) -> bool) -> bool {
-    // SAFETY: null, or what `find_part` has stored in this thread.
-    let Some(part) = (unsafe { thread_word::get().cast::<RefCell<Part>>().as_ref() }) else {
+fn quickly(write: impl FnOnce(&mut Part, &OfThread) -> bool) -> bool {
+    let Some(of_thread) = of_known_thread() else {
         return false;
     };
-    let Ok(mut part) = part.try_borrow_mut() else {
+    let Ok(mut part) = of_thread.part.try_borrow_mut() else {
         return false;
     };
     // A handler sees the borrow during all of what it allows, and only then.
     compiler_fence(Ordering::SeqCst);
-    let is_written = part.until_clock > 1 && is_known_to_be(part.generation) && write(&mut part);
+    let is_written =
+        part.until_clock > 1 && is_known_to_be(part.generation) && write(&mut part, of_thread);
     if is_written {
         part.until_clock -= 1;
     }
@@ -292,7 +309,9 @@ fn with_part<R>(write: impl FnOnce(&mut Part) -> R) -> R {
         }
         write(part)
     };
-    let Ok(mut part) = find_part().try_borrow_mut() else {
+    let of_thread = of_thread();
+    let Ok(mut part) = of_thread.part.try_borrow_mut() else {
+        of_thread.handler_has_written.store(true, Ordering::Relaxed);
         return of_handler(write);
     };
     compiler_fence(Ordering::SeqCst);
@@ -301,14 +320,21 @@ fn with_part<R>(write: impl FnOnce(&mut Part) -> R) -> R {
     result
 }
 
-/// The part of this thread, which [`quickly`] finds from now on.
-fn find_part() -> &'static RefCell<Part> {
-    PART.with(|part| {
-        let part = ptr::from_ref(part);
-        thread_word::set(part.cast_mut().cast());
+/// What this thread writes with, found without a call; `None` before its first event.
+#[inline(always)]
+fn of_known_thread() -> Option<&'static OfThread> {
+    // SAFETY: null, or what `of_thread` has stored in this thread.
+    unsafe { thread_word::get().cast::<OfThread>().as_ref() }
+}
+
+/// What this thread writes with, which [`of_known_thread`] finds from now on.
+fn of_thread() -> &'static OfThread {
+    OF_THREAD.with(|of_thread| {
+        let of_thread = ptr::from_ref(of_thread);
+        thread_word::set(of_thread.cast_mut().cast());
         // SAFETY: a variable without a destructor, which is there to the end of its thread, and
         // which nobody hands to another one.
-        unsafe { &*part }
+        unsafe { &*of_thread }
     })
 }
 
@@ -366,6 +392,13 @@ fn of_handler<R>(write: impl FnOnce(&mut Part) -> R) -> R {
 /// Writes an allocation with its time, and what the heap has if the event begins a chunk.
 #[inline(never)]
 fn write_allocation(block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
+    // Before the clock is read: what handlers have written so far is earlier than this event.
+    if let Some(of_thread) = of_known_thread() {
+        of_thread
+            .handler_has_written
+            .store(false, Ordering::Relaxed);
+    }
+    compiler_fence(Ordering::SeqCst);
     let now = ticks::now();
     let kind = if block.is_null() {
         Kind::Refused

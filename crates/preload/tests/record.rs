@@ -230,6 +230,25 @@ fn threads_agree_on_the_numbers_of_stacks() {
 }
 
 #[test]
+fn what_a_handler_frees_while_an_event_is_written_is_free_before_it_is_allocated() {
+    let Some(program) = compiled("mapped.c", "records handlers", &[]) else {
+        return;
+    };
+    let folder = folder("handlers");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("handlers")
+        .env("ORIONRT_RECORD", folder.join("file"));
+    let output = command.output().expect("it was compiled");
+    assert!(output.status.success(), "{}", told(&output));
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    sums(&reader);
+    assert_eq!(allocations(&reader, 711), 4000);
+    assert_eq!((reader.threads(), reader.header().lost), (2, 0));
+}
+
+#[test]
 fn a_stack_that_comes_while_there_is_no_memory_is_recorded_when_there_is() {
     let Some(program) = compiled("mapped.c", "records shortage", &[]) else {
         return;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ enum { POPULATE_WRITE = 23, HEADER_BYTES = 64 << 10, UNIT_BYTES = 4096, AT_CLAIM
 
 static char *start;
 static size_t length;
-static void *volatile blocks[1];
+static void *volatile blocks[4];
 
 /* Finds where the recording is mapped. */
 static void find_mapping(void)
@@ -34,6 +35,31 @@ static void find_mapping(void)
         _exit(10);
     start = (char *)from;
     length = to - from;
+}
+
+/* The thread has written to the recording, which is protected, and has not noted the event yet. */
+static void free_one(int signal)
+{
+    if (mprotect(start, length, PROT_READ | PROT_WRITE))
+        _exit(20 + signal);
+    free(blocks[1]);
+}
+
+/* Blocks are freed while an event is written, and allocated again. */
+static void handlers(void)
+{
+    signal(SIGSEGV, free_one);
+    for (int round = 0; round < 1000; round++) {
+        blocks[0] = malloc(711);
+        blocks[1] = malloc(711);
+        if (mprotect(start, length, PROT_READ))
+            _exit(11);
+        free(blocks[0]);
+        blocks[2] = malloc(711);
+        blocks[3] = malloc(711);
+        free(blocks[2]);
+        free(blocks[3]);
+    }
 }
 
 /* While a part of the recording has no memory, a new stack comes a thousand times. */
@@ -68,7 +94,9 @@ int main(int count, char **arguments)
     blocks[0] = malloc(1);
     free(blocks[0]);
     find_mapping();
-    if (!strcmp(arguments[count > 1], "shortage"))
+    if (!strcmp(arguments[count > 1], "handlers"))
+        handlers();
+    else
         shortage();
     return 0;
 }
