@@ -17,10 +17,19 @@ const START: Start = Start {
 const FRAMES: [usize; 3] = [0x1000, 0x7fff_1234, 1];
 const PATH: &str = "/usr/bin/python3";
 
-/// The number of a thread and its events.
-const THREADS: [(u32, [Event; 2]); 2] = [
-    (7, [event(5, Kind::Allocate), event(1 << 40, Kind::Free)]),
-    (8, [event(6, Kind::Resize), event(9, Kind::Resized)]),
+/// Where all blocks are, and the size of those that are allocated without a time of their own.
+const ADDRESS: u64 = 0x7fff_1234_5670;
+const UNTIMED_SIZE: u64 = 24;
+
+/// The number of a thread, its events in a stack, and when it has released a block in a word and
+/// allocated one without a time of its own.
+const THREADS: [(u32, [Event; 2], u64); 2] = [
+    (
+        7,
+        [event(5, Kind::Allocate), event(1 << 40, Kind::Free)],
+        (1 << 40) + 3,
+    ),
+    (8, [event(6, Kind::Resize), event(9, Kind::Resized)], 12),
 ];
 
 const fn event(ticks: u64, kind: Kind) -> Event {
@@ -28,7 +37,7 @@ const fn event(ticks: u64, kind: Kind) -> Event {
         ticks,
         kind,
         alignment: 16,
-        address: 0x7fff_1234_5670,
+        address: ADDRESS,
         size: 0,
     }
 }
@@ -36,7 +45,7 @@ const fn event(ticks: u64, kind: Kind) -> Event {
 pub(crate) fn bytes() -> Vec<u8> {
     let memory: Vec<AtomicU64> = (0..words_for(2)).map(|_| AtomicU64::new(0)).collect();
     let writer = Writer::begin(&memory, &START).expect("there is room");
-    for (number, events) in THREADS {
+    for (number, events, later) in THREADS {
         let claim = writer.claim().expect("a chunk");
         let mut chunk = writer.open(claim, number, 0).expect("a chunk");
         assert!(chunk.push_module([1, u64::MAX, 4096], PATH.as_bytes()));
@@ -46,6 +55,8 @@ pub(crate) fn bytes() -> Vec<u8> {
                 .iter()
                 .all(|event| chunk.push_in_stack(event, number))
         );
+        assert!(chunk.push_release(later, ADDRESS));
+        assert!(chunk.push_untimed(ADDRESS, UNTIMED_SIZE));
     }
     let words = memory.iter().map(|word| word.load(Relaxed));
     words.flat_map(u64::to_ne_bytes).collect()
@@ -57,15 +68,26 @@ pub(crate) fn byte_order(bytes: &[u8]) -> &'static str {
         Err(RecordingError::ByteOrder) => return "other",
         reader => reader.expect("a recording"),
     };
-    let of_event = |thread, event: Event| (event.ticks, thread, event.kind, event.address);
-    let all = THREADS.iter().flat_map(|(thread, events)| {
-        let each = events.iter();
-        each.map(|event| of_event(*thread, *event))
+    let of_event = |thread, event: Event| {
+        let Event { ticks, kind, .. } = event;
+        (ticks, thread, kind, event.address, event.size)
+    };
+    let all = THREADS.into_iter().flat_map(|(thread, events, later)| {
+        let untimed = Event {
+            size: UNTIMED_SIZE,
+            ..event(later, Kind::Allocate)
+        };
+        let each = events
+            .into_iter()
+            .chain([event(later, Kind::Free), untimed]);
+        each.map(move |event| of_event(thread, event))
     });
     let mut expected: Vec<_> = all.collect();
     expected.sort_by_key(|event| event.0);
     let read = reader.events();
-    assert!(read.clone().all(|read| read.stack == Some(read.thread)));
+    let mut in_stacks = read.clone().filter(|read| read.stack.is_some());
+    assert!(in_stacks.clone().count() == 4);
+    assert!(in_stacks.all(|read| read.stack == Some(read.thread)));
     let read: Vec<_> = read.map(|read| of_event(read.thread, read.event)).collect();
     assert_eq!(read, expected);
     assert!(
