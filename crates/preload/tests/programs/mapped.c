@@ -75,6 +75,8 @@ static void shortage(void)
         blocks[0] = malloc(333);
         free(blocks[0]);
     }
+    /* Volatile, so that there is one call for both sizes. */
+    volatile size_t size = 444;
     for (int index = 0; index < 1010; index++) {
         if (index == 1000) {
             int file = open(getenv("ORIONRT_RECORD"), O_RDWR);
@@ -83,8 +85,9 @@ static void shortage(void)
             if (again != start + used)
                 _exit(13);
             close(file);
+            size = 555;
         }
-        blocks[0] = malloc(index < 1000 ? 444 : 555);
+        blocks[0] = malloc(size);
         free(blocks[0]);
     }
 }
