@@ -79,3 +79,34 @@ impl TransferCache {
         Some(hidden(self.objects[self.len]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_objects_leave_first_and_no_more_than_there_are_cells() {
+        let class = Class::all().next().expect("there are classes");
+        let objects: Vec<*mut u8> = (1..=5)
+            .map(|n| ptr::without_provenance_mut(16 * n))
+            .collect();
+        let mut transfer = TransferCache::new();
+        let room = transfer.room(class);
+        transfer.push_all(&objects);
+        assert_eq!((transfer.len(), transfer.room(class)), (5, room - 5));
+        let cells = [const { Cell::new(ptr::null_mut()) }; 3];
+        assert_eq!(transfer.pop_into(&cells), 3);
+        assert_eq!(
+            cells.each_ref().map(Cell::get).map(hidden),
+            [objects[4], objects[3], objects[2]]
+        );
+        assert_eq!(transfer.pop_into(&cells), 2);
+        assert_eq!(
+            cells.each_ref().map(Cell::get).map(hidden),
+            [objects[1], objects[0], objects[2]]
+        );
+        assert_eq!((transfer.pop(), transfer.len()), (None, 0));
+    }
+}
