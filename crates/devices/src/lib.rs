@@ -26,6 +26,9 @@
 mod error;
 mod properties;
 mod memory;
+#[cfg(feature = "wgpu")]
+#[cfg_attr(docsrs, doc(cfg(feature = "wgpu")))]
+pub mod wgpu;
 
 pub use {
     error::DeviceMemoryError,
