@@ -26,6 +26,7 @@
 mod error;
 mod properties;
 mod memory;
+mod ring;
 #[cfg(feature = "wgpu")]
 #[cfg_attr(docsrs, doc(cfg(feature = "wgpu")))]
 pub mod wgpu;
@@ -34,4 +35,5 @@ pub use {
     error::DeviceMemoryError,
     memory::DeviceMemory,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
+    ring::{RingError, StagingRing},
 };
