@@ -36,6 +36,27 @@ pub enum DeviceMemoryError {
         /// Its largest free range.
         largest: u64,
     },
+    /// The host has no memory for what describes the arena.
+    NoHostMemory {
+        /// How much was needed.
+        needed: u64,
+    },
+    /// A range is not within the block.
+    OutOfBlock {
+        /// Where it begins.
+        start: u64,
+        /// Where it ends.
+        end: u64,
+        /// The size of the block.
+        block: u64,
+    },
+    /// Bytes are copied to or from a range that does not have as many.
+    OtherSize {
+        /// The size of the range.
+        range: u64,
+        /// How many bytes are copied.
+        given: u64,
+    },
     /// A block is larger than the device allows.
     TooLarge {
         /// Its size.
@@ -99,6 +120,18 @@ impl fmt::Display for DeviceMemoryError {
                 f,
                 "the arena has no free range of {needed} bytes: {free} bytes are free, at most \
                  {largest} of them in one range"
+            ),
+            Self::NoHostMemory { needed } => write!(
+                f,
+                "the host has no memory for the {needed} bytes that describe the arena"
+            ),
+            Self::OutOfBlock { start, end, block } => write!(
+                f,
+                "bytes {start}..{end} are not within a block of {block} bytes"
+            ),
+            Self::OtherSize { range, given } => write!(
+                f,
+                "{given} bytes are copied to or from a range of {range} bytes"
             ),
             Self::TooLarge { needed, largest } => write!(
                 f,

@@ -26,13 +26,17 @@
 mod error;
 mod properties;
 mod memory;
+mod host;
+mod arena;
 mod ring;
 #[cfg(feature = "wgpu")]
 #[cfg_attr(docsrs, doc(cfg(feature = "wgpu")))]
 pub mod wgpu;
 
 pub use {
+    arena::{DeviceArena, DeviceArenaStats, DeviceBlock},
     error::DeviceMemoryError,
+    host::HostDevice,
     memory::DeviceMemory,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
     ring::{RingError, StagingRing},

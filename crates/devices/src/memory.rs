@@ -7,7 +7,16 @@ use crate::{error::DeviceMemoryError, properties::DeviceProperties};
 /// One block of a device's memory, of which ranges can be given to kernels.
 ///
 /// Invariant: the block stays where it is and as large as it is until it is dropped, and whoever
-/// implements this waits in its `Drop` for all work of the device that may use the block.
+/// implements this waits in its `Drop` for all work of the device that may use the block. A buffer
+/// may be dropped at any time: work that was submitted with it keeps what the device needs of it.
+///
+/// # Submissions
+///
+/// Work is given to the device in submissions, which are numbered from 1 on in the order in which
+/// they are made, whatever their stream. A range that is given back while work may still use it is
+/// lent again when the last submission of that moment has ended. A backend whose device finds by
+/// itself that one range is used twice, and orders that, needs none of the three functions: without
+/// them a range is free at once.
 pub trait DeviceMemory {
     /// A range of the block in the form in which kernels are given it.
     type Buffer;
@@ -24,4 +33,26 @@ pub trait DeviceMemory {
     /// # Errors
     /// The driver refuses it, or the range is not within the block.
     fn buffer(&self, bytes: Range<u64>) -> Result<Self::Buffer, DeviceMemoryError>;
+
+    /// The number of the last submission that may use the block; 0 if there is none.
+    fn submitted(&self) -> u64 {
+        0
+    }
+
+    /// The largest number such that the submission of this number and all before it have ended.
+    ///
+    /// # Errors
+    /// The device was lost.
+    fn completed(&self) -> Result<u64, DeviceMemoryError> {
+        Ok(self.submitted())
+    }
+
+    /// Waits until a submission and all before it have ended.
+    ///
+    /// # Errors
+    /// The device was lost.
+    fn wait_for(&self, submission: u64) -> Result<(), DeviceMemoryError> {
+        let _ = submission;
+        Ok(())
+    }
 }
