@@ -27,7 +27,13 @@ mod error;
 mod properties;
 mod memory;
 mod host;
+mod order;
+mod segments;
+mod claims;
+mod slot_error;
 mod arena;
+mod pool;
+mod slot;
 mod ring;
 #[cfg(feature = "wgpu")]
 #[cfg_attr(docsrs, doc(cfg(feature = "wgpu")))]
@@ -38,6 +44,10 @@ pub use {
     error::DeviceMemoryError,
     host::HostDevice,
     memory::DeviceMemory,
+    order::{Event, OrderError, StreamId, StreamOrder},
+    pool::DevicePool,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
     ring::{RingError, StagingRing},
+    slot::{DeviceSlot, DeviceTransferError},
+    slot_error::DeviceSlotError,
 };
