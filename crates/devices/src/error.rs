@@ -27,6 +27,20 @@ pub enum DeviceMemoryError {
         /// How many bytes the device's heap has, if that is known.
         heap: Option<u64>,
     },
+    /// The driver has no memory for what was asked of it, other than a block.
+    NoMemoryTo {
+        /// What was asked of it.
+        action: &'static str,
+    },
+    /// A number is not what it must be.
+    Mismatch {
+        /// What is counted.
+        what: &'static str,
+        /// How many were given.
+        given: u64,
+        /// How many must be.
+        expected: u64,
+    },
     /// The arena has no free range for an allocation.
     Exhausted {
         /// The size of the allocation.
@@ -112,6 +126,12 @@ impl fmt::Display for DeviceMemoryError {
                 write!(f, "the device has no memory for a block of {needed} bytes")?;
                 heap.map_or(Ok(()), |heap| write!(f, "; its heap has {heap} bytes"))
             }
+            Self::NoMemoryTo { action } => write!(f, "the driver has no memory to {action}"),
+            Self::Mismatch {
+                what,
+                given,
+                expected,
+            } => write!(f, "{what}: {given} given, {expected} expected"),
             Self::Exhausted {
                 needed,
                 free,

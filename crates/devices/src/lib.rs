@@ -38,6 +38,9 @@ mod ring;
 #[cfg(feature = "wgpu")]
 #[cfg_attr(docsrs, doc(cfg(feature = "wgpu")))]
 pub mod wgpu;
+#[cfg(feature = "vulkan")]
+#[cfg_attr(docsrs, doc(cfg(feature = "vulkan")))]
+pub mod vulkan;
 
 pub use {
     arena::{DeviceArena, DeviceArenaStats, DeviceBlock},

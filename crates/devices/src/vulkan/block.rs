@@ -1,0 +1,221 @@
+//! One block of a device's memory, and buffers bound in it.
+//!
+//! Invariant: the block is given back when nothing holds it any more; whatever the device may still
+//! run holds the buffers that it uses, and they their block.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use ash::vk;
+
+use super::{
+    answer::refused,
+    device::{VulkanDevice, buffer, needs},
+    logical::Owned,
+};
+use crate::error::DeviceMemoryError;
+
+/// Where a block is to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In the device's fastest memory, if it has enough.
+    Device,
+    /// In memory that the host can map, rather where it reads fast, and always where it needs not
+    /// flush.
+    Host,
+}
+
+pub(super) struct Block {
+    /// The buffer over the whole block, if tensors are ranges of it.
+    pub(super) whole: Option<Owned<vk::Buffer>>,
+    pub(super) memory: Owned<vk::DeviceMemory>,
+    /// What was asked for.
+    pub(super) bytes: u64,
+    /// What was allocated, of which the last buffer may need more than was asked for.
+    pub(super) allocated: u64,
+}
+
+impl Block {
+    /// Allocates a block: as one buffer if `as_one` or if the driver wants an allocation for a
+    /// buffer of this size alone.
+    pub(super) fn new(
+        device: &VulkanDevice,
+        bytes: u64,
+        home: Home,
+        as_one: bool,
+    ) -> Result<Self, DeviceMemoryError> {
+        let largest = device.properties().largest_block;
+        let needed = bytes.max(device.properties().plan_alignment());
+        if needed > largest {
+            return Err(DeviceMemoryError::TooLarge { needed, largest });
+        }
+        let whole = buffer(&device.logical, needed)?;
+        let (needs, alone) = needs(&whole);
+        let one = (alone || as_one).then_some(whole.handle);
+        let memory = allocate(device, &needs, home, one)?;
+        if one.is_some() {
+            bind(&whole, &memory, 0)?;
+        }
+        Ok(Self {
+            whole: one.map(|_| whole),
+            memory,
+            bytes,
+            allocated: needs.size,
+        })
+    }
+
+    /// Makes a buffer for a range of the block and binds it there.
+    pub(super) fn bound(&self, range: &Range<u64>) -> Result<Owned<vk::Buffer>, DeviceMemoryError> {
+        let bytes = (range.end - range.start).max(1).next_multiple_of(4);
+        let own = buffer(&self.memory.device, bytes)?;
+        let (needs, _) = needs(&own);
+        let end = range.start.checked_add(needs.size);
+        let aligned = range.start.is_multiple_of(needs.alignment.max(1));
+        if !aligned || end.is_none_or(|end| end > self.allocated) {
+            return Err(DeviceMemoryError::Refused {
+                action: "bind a buffer",
+                answer: format!(
+                    "{bytes} bytes at offset {} become {} at multiples of {}, in a block of {}",
+                    range.start, needs.size, needs.alignment, self.allocated
+                ),
+            });
+        }
+        bind(&own, &self.memory, range.start)?;
+        Ok(own)
+    }
+}
+
+/// Allocates memory for a buffer: for it alone if `one` names it.
+fn allocate(
+    device: &VulkanDevice,
+    needs: &vk::MemoryRequirements,
+    home: Home,
+    one: Option<vk::Buffer>,
+) -> Result<Owned<vk::DeviceMemory>, DeviceMemoryError> {
+    let needed = needs.size;
+    let memory_type = memory_type(device, needs, home).ok_or(DeviceMemoryError::Refused {
+        action: "allocate a block",
+        answer: "no memory of the device can be used for it".into(),
+    })?;
+    let heap = device.physical().heap_of(memory_type);
+    if heap.is_some_and(|heap| heap < needed) {
+        return Err(DeviceMemoryError::OutOfMemory { needed, heap });
+    }
+    let mut alone = vk::MemoryDedicatedAllocateInfo::default();
+    let mut wanted = vk::MemoryAllocateInfo::default()
+        .allocation_size(needed)
+        .memory_type_index(memory_type);
+    if let Some(one) = one {
+        alone = alone.buffer(one);
+        wanted = wanted.push_next(&mut alone);
+    }
+    // SAFETY: a type of this device that the buffer allows, and valid structures; `Owned` gives
+    // the memory back.
+    let memory = unsafe { device.raw().allocate_memory(&wanted, None) };
+    let memory = memory.map_err(|answer| match refused("allocate a block")(answer) {
+        DeviceMemoryError::NoMemoryTo { .. } => DeviceMemoryError::OutOfMemory { needed, heap },
+        other => other,
+    })?;
+    Ok(Owned::new(&device.logical, memory))
+}
+
+/// The best memory type for a block whose heap is large enough; the best one at all if none is.
+fn memory_type(device: &VulkanDevice, needs: &vk::MemoryRequirements, home: Home) -> Option<u32> {
+    use vk::MemoryPropertyFlags as Flags;
+    let mapped = Flags::HOST_VISIBLE | Flags::HOST_COHERENT;
+    let wishes = match home {
+        Home::Device => [Flags::DEVICE_LOCAL, Flags::empty()],
+        Home::Host => [mapped | Flags::HOST_CACHED, mapped],
+    };
+    let physical = device.physical();
+    let types = wishes.map(|flags| physical.memory_type(needs.memory_type_bits, flags));
+    let mut found = types.into_iter().flatten();
+    let enough = |&of: &u32| physical.heap_of(of) >= Some(needs.size);
+    found.clone().find(enough).or_else(|| found.next())
+}
+
+fn bind(
+    buffer: &Owned<vk::Buffer>,
+    memory: &Owned<vk::DeviceMemory>,
+    offset: u64,
+) -> Result<(), DeviceMemoryError> {
+    let device = &buffer.device.raw;
+    // SAFETY: the buffer is new and of the memory's device, its callers have checked that it fits
+    // at this offset, and both are held together.
+    let bound = unsafe { device.bind_buffer_memory(buffer.handle, memory.handle, offset) };
+    bound.map_err(refused("bind a buffer"))
+}
+
+/// A range of a block that kernels and copies can be given. A clone is the same range.
+#[derive(Clone)]
+pub struct VulkanBuffer {
+    shared: Arc<Bound>,
+}
+
+struct Bound {
+    /// The buffer of this range alone, if the block is not one buffer.
+    own: Option<Owned<vk::Buffer>>,
+    block: Arc<Block>,
+    range: Range<u64>,
+}
+
+impl VulkanBuffer {
+    /// A range of a block, which is within it.
+    pub(super) fn new(block: &Arc<Block>, range: Range<u64>) -> Result<Self, DeviceMemoryError> {
+        let own = match block.whole {
+            Some(_) => None,
+            None => Some(block.bound(&range)?),
+        };
+        let shared = Arc::new(Bound {
+            own,
+            block: Arc::clone(block),
+            range,
+        });
+        Ok(Self { shared })
+    }
+
+    /// How many bytes the range has.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.shared.range.end - self.shared.range.start
+    }
+
+    /// Where in the block the range is.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.shared.range.clone()
+    }
+
+    /// The range in the form in which a descriptor set takes it: a buffer, an offset in it, and a
+    /// size.
+    pub fn descriptor(&self) -> vk::DescriptorBufferInfo {
+        let (buffer, offset) = self.place();
+        vk::DescriptorBufferInfo {
+            buffer,
+            offset,
+            range: self.bytes().max(4),
+        }
+    }
+
+    /// The driver's buffer, and the offset at which the range begins in it.
+    pub(super) fn place(&self) -> (vk::Buffer, u64) {
+        let shared = &*self.shared;
+        match (&shared.own, &shared.block.whole) {
+            (Some(own), _) => (own.handle, 0),
+            (None, Some(whole)) => (whole.handle, shared.range.start),
+            (None, None) => (vk::Buffer::null(), 0),
+        }
+    }
+
+    pub(super) fn is_of(&self, device: &VulkanDevice) -> bool {
+        device.is(&self.shared.block.memory.device)
+    }
+
+    /// Whether two ranges have a byte in common.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let (one, two) = (&self.shared, &other.shared);
+        Arc::ptr_eq(&one.block, &two.block)
+            && one.range.start < two.range.end
+            && two.range.start < one.range.end
+    }
+}

@@ -1,0 +1,277 @@
+//! Devices: listed, opened, or those that an engine has already.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ash::vk;
+
+use super::{
+    answer::refused,
+    instance::{Instance, loader},
+    logical::{Logical, Owned},
+    messages::VulkanMessages,
+    physical::{self, Physical},
+};
+use crate::{
+    error::DeviceMemoryError,
+    properties::{DeviceProperties, MemoryHeap},
+};
+
+/// What the buffers of planned tensors are used for.
+pub(super) const USAGE: vk::BufferUsageFlags = vk::BufferUsageFlags::from_raw(
+    vk::BufferUsageFlags::STORAGE_BUFFER.as_raw()
+        | vk::BufferUsageFlags::TRANSFER_SRC.as_raw()
+        | vk::BufferUsageFlags::TRANSFER_DST.as_raw(),
+);
+
+/// How to open a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VulkanOptions {
+    /// Have every call checked by Khronos' validation layers, with synchronization. What they say
+    /// is in [`VulkanDevice::messages`].
+    pub validated: bool,
+    /// How many queues to ask for; the device may have fewer, and one is asked for at least.
+    pub queues: u32,
+}
+
+/// A device and queues of an engine, for [`VulkanDevice::from_raw`].
+pub struct VulkanParts {
+    /// The instance.
+    pub instance: ash::Instance,
+    /// A device of it.
+    pub physical: vk::PhysicalDevice,
+    /// The logical device, made with timeline semaphores.
+    pub device: ash::Device,
+    /// Queues of it for kernels, of the family that [`VulkanDevice::queue_family`] names.
+    pub queues: Vec<vk::Queue>,
+}
+
+/// A device with queues for kernels. A clone is the same device, which is closed when nothing of it
+/// is left: no clone, no memory, no stream.
+#[derive(Clone)]
+pub struct VulkanDevice {
+    pub(super) logical: Arc<Logical>,
+    about: Arc<About>,
+}
+
+/// What does not change while a device is open.
+struct About {
+    physical: Physical,
+    properties: DeviceProperties,
+    queues: Vec<Mutex<vk::Queue>>,
+}
+
+/// What of each device matters for planning. A device's place in the list is its index for
+/// [`VulkanDevice::open`].
+///
+/// # Errors
+/// There is no Vulkan on this machine, or it cannot list its devices.
+pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
+    let instance = Instance::new(loader()?, false)?;
+    let count = Physical::all(&instance.raw)?.len();
+    (0..count)
+        .map(|index| {
+            let device = VulkanDevice::open(index, VulkanOptions::default())?;
+            Ok(device.properties().clone())
+        })
+        .collect()
+}
+
+impl VulkanDevice {
+    /// Opens the device of this number, counted from 0 in the list of [`devices`].
+    ///
+    /// ```
+    /// use orionrt_devices::{DeviceMemoryError, vulkan::{VulkanDevice, VulkanOptions}};
+    ///
+    /// match VulkanDevice::open(0, VulkanOptions::default()) {
+    ///     Ok(device) => assert!(device.properties().plan_alignment().is_power_of_two()),
+    ///     Err(DeviceMemoryError::Unavailable { reason, .. }) => println!("no Vulkan: {reason}"),
+    ///     Err(other) => return Err(other),
+    /// }
+    /// # Ok::<(), DeviceMemoryError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no Vulkan on this machine, no such device, or the driver refuses to open it.
+    pub fn open(index: usize, options: VulkanOptions) -> Result<Self, DeviceMemoryError> {
+        Self::open_with(loader()?, index, options)
+    }
+
+    /// Opens a device through a loader that the program has already.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        loader: ash::Entry,
+        index: usize,
+        options: VulkanOptions,
+    ) -> Result<Self, DeviceMemoryError> {
+        let instance = Instance::new(loader, options.validated)?;
+        let mut found = Physical::all(&instance.raw)?;
+        if index >= found.len() {
+            let devices = found.len();
+            return Err(DeviceMemoryError::NoSuchDevice { index, devices });
+        }
+        let physical = found.swap_remove(index);
+        let queues = options.queues.clamp(1, physical.queues);
+        let raw = logical_device(&instance.raw, &physical, queues)?;
+        let family = physical.family;
+        let logical = Arc::new(Logical {
+            functions: instance.raw.clone(),
+            instance: Some(instance),
+            raw,
+        });
+        // SAFETY: the device was made with this many queues of the family.
+        let queue = |index| unsafe { logical.raw.get_device_queue(family, index) };
+        let queues = (0..queues).map(queue).collect();
+        Self::over(logical, physical, queues)
+    }
+
+    /// Uses an engine's own device; [`VulkanStream`](super::VulkanStream)s submit to its queues.
+    ///
+    /// # Errors
+    /// The device has no Vulkan 1.2 with timeline semaphores and a queue for kernels.
+    ///
+    /// # Safety
+    /// The parts are of one device, which was made with the feature `timelineSemaphore` and stays
+    /// until all clones of the result, and all that was made with them, are dropped. Nobody else
+    /// uses the queues at the same time as a stream of the result.
+    pub unsafe fn from_raw(parts: VulkanParts) -> Result<Self, DeviceMemoryError> {
+        let physical = Physical::of(&parts.instance, parts.physical)?;
+        let physical = physical.ok_or_else(|| {
+            super::answer::unavailable("the device has no Vulkan 1.2 with timeline semaphores")
+        })?;
+        let logical = Arc::new(Logical {
+            raw: parts.device,
+            functions: parts.instance,
+            instance: None,
+        });
+        Self::over(logical, physical, parts.queues)
+    }
+
+    /// Completes what is known of a device by what only its logical device says.
+    fn over(
+        logical: Arc<Logical>,
+        physical: Physical,
+        queues: Vec<vk::Queue>,
+    ) -> Result<Self, DeviceMemoryError> {
+        let mut properties = physical.properties.clone();
+        let needs = buffer(&logical, properties.plan_alignment()).map(|buffer| needs(&buffer))?;
+        properties.block_alignment = needs.0.alignment;
+        properties.offset_alignment = properties.offset_alignment.max(needs.0.alignment);
+        let about = Arc::new(About {
+            physical,
+            properties,
+            queues: queues.into_iter().map(Mutex::new).collect(),
+        });
+        Ok(Self { logical, about })
+    }
+
+    /// What of the device matters for planning; budgets are those of the time when it was opened.
+    #[must_use]
+    pub fn properties(&self) -> &DeviceProperties {
+        &self.about.properties
+    }
+
+    /// The device's heaps now, with what this process may have of each.
+    ///
+    /// # Errors
+    /// The driver refuses to say.
+    pub fn heaps(&self) -> Result<Vec<MemoryHeap>, DeviceMemoryError> {
+        physical::heaps(&self.logical.functions, self.about.physical.handle)
+    }
+
+    /// How many queues run kernels beside each other. Streams share them.
+    #[must_use]
+    pub fn queues(&self) -> usize {
+        self.about.queues.len()
+    }
+
+    /// The family of the queues.
+    #[must_use]
+    pub fn queue_family(&self) -> u32 {
+        self.about.physical.family
+    }
+
+    /// What validation layers said, if the device was opened with them.
+    #[must_use]
+    pub fn messages(&self) -> VulkanMessages {
+        let instance = self.logical.instance.as_ref();
+        instance
+            .map(|instance| instance.messages.clone())
+            .unwrap_or_default()
+    }
+
+    /// The driver's functions for this device, for calls that are not made here.
+    #[must_use]
+    pub fn raw(&self) -> &ash::Device {
+        &self.logical.raw
+    }
+
+    pub(super) fn physical(&self) -> &Physical {
+        &self.about.physical
+    }
+
+    /// A queue, for one thread at a time; streams beyond the number of queues share them.
+    pub(super) fn queue(&self, stream: usize) -> Option<MutexGuard<'_, vk::Queue>> {
+        let queue = stream.checked_rem(self.about.queues.len())?;
+        let queue = self.about.queues[queue].lock();
+        Some(queue.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether two values are of one device.
+    pub(super) fn is(&self, other: &Arc<Logical>) -> bool {
+        Arc::ptr_eq(&self.logical, other)
+    }
+}
+
+fn logical_device(
+    instance: &ash::Instance,
+    physical: &Physical,
+    queues: u32,
+) -> Result<ash::Device, DeviceMemoryError> {
+    let priorities = vec![1.0; queues as usize];
+    let queues = [vk::DeviceQueueCreateInfo::default()
+        .queue_family_index(physical.family)
+        .queue_priorities(&priorities)];
+    let mut timelines =
+        vk::PhysicalDeviceTimelineSemaphoreFeatures::default().timeline_semaphore(true);
+    let wanted = vk::DeviceCreateInfo::default()
+        .queue_create_infos(&queues)
+        .push_next(&mut timelines);
+    // SAFETY: the device is of this instance and has the feature; the structures are valid until
+    // the call returns.
+    let device = unsafe { instance.create_device(physical.handle, &wanted, None) };
+    device.map_err(refused("open a device"))
+}
+
+/// Makes a buffer for tensors, without memory.
+pub(super) fn buffer(
+    device: &Arc<Logical>,
+    bytes: u64,
+) -> Result<Owned<vk::Buffer>, DeviceMemoryError> {
+    let wanted = vk::BufferCreateInfo::default()
+        .size(bytes)
+        .usage(USAGE)
+        .sharing_mode(vk::SharingMode::EXCLUSIVE);
+    // SAFETY: a valid structure; `Owned` destroys the buffer.
+    let buffer = unsafe { device.raw.create_buffer(&wanted, None) };
+    let buffer = buffer.map_err(refused("make a buffer"))?;
+    Ok(Owned::new(device, buffer))
+}
+
+/// What memory a buffer needs, and whether the driver wants an allocation for it alone.
+pub(super) fn needs(buffer: &Owned<vk::Buffer>) -> (vk::MemoryRequirements, bool) {
+    let which = vk::BufferMemoryRequirementsInfo2::default().buffer(buffer.handle);
+    let mut alone = vk::MemoryDedicatedRequirements::default();
+    let mut needs = vk::MemoryRequirements2::default().push_next(&mut alone);
+    // SAFETY: a query of a live buffer of the device into valid structures.
+    unsafe {
+        buffer
+            .device
+            .raw
+            .get_buffer_memory_requirements2(&which, &mut needs)
+    };
+    let needs = needs.memory_requirements;
+    let alone = alone.prefers_dedicated_allocation | alone.requires_dedicated_allocation;
+    (needs, alone == vk::TRUE)
+}

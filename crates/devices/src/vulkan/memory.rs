@@ -1,0 +1,96 @@
+//! Planned blocks of device memory.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use ash::vk;
+
+use super::{
+    block::{Block, Home, VulkanBuffer},
+    device::VulkanDevice,
+};
+use crate::{error::DeviceMemoryError, memory::DeviceMemory, properties::DeviceProperties};
+
+/// One block of a Vulkan device's memory: a single `VkDeviceMemory`, in which every tensor has a
+/// buffer at its planned offset.
+///
+/// Where the driver wants a dedicated allocation, there is one buffer over the whole block, of
+/// which the tensors are ranges.
+pub struct VulkanMemory {
+    device: VulkanDevice,
+    block: Arc<Block>,
+}
+
+impl VulkanMemory {
+    /// Allocates a block, in the device's fastest memory if it has enough.
+    ///
+    /// # Errors
+    /// The block is larger than the device allows, or the device has no memory for it.
+    pub fn allocate(device: &VulkanDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
+        Self::new(device, bytes, false)
+    }
+
+    /// Allocates a block as one buffer, of which tensors are ranges, even where the driver does not
+    /// ask for it: for engines that bind one buffer and give offsets to their kernels.
+    ///
+    /// # Errors
+    /// As [`allocate`](Self::allocate).
+    pub fn allocate_as_one_buffer(
+        device: &VulkanDevice,
+        bytes: u64,
+    ) -> Result<Self, DeviceMemoryError> {
+        Self::new(device, bytes, true)
+    }
+
+    fn new(device: &VulkanDevice, bytes: u64, as_one: bool) -> Result<Self, DeviceMemoryError> {
+        let block = Arc::new(Block::new(device, bytes, Home::Device, as_one)?);
+        let device = device.clone();
+        Ok(Self { device, block })
+    }
+
+    /// The device whose memory this is.
+    #[must_use]
+    pub fn device(&self) -> &VulkanDevice {
+        &self.device
+    }
+
+    /// The driver's handle of the block.
+    #[must_use]
+    pub fn handle(&self) -> vk::DeviceMemory {
+        self.block.memory.handle
+    }
+
+    /// How many bytes the driver has allocated: the block, rounded up to what buffers need.
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.block.allocated
+    }
+}
+
+impl DeviceMemory for VulkanMemory {
+    type Buffer = VulkanBuffer;
+
+    fn properties(&self) -> &DeviceProperties {
+        self.device.properties()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.block.bytes
+    }
+
+    fn buffer(&self, bytes: Range<u64>) -> Result<VulkanBuffer, DeviceMemoryError> {
+        let alignment = self.properties().plan_alignment();
+        let within = bytes.start <= bytes.end && bytes.end <= self.block.bytes;
+        if !within || !bytes.start.is_multiple_of(alignment) {
+            return Err(DeviceMemoryError::Refused {
+                action: "make a buffer",
+                answer: format!(
+                    "bytes {} to {} are not a range of a block of {} that begins at a multiple of \
+                     {alignment}",
+                    bytes.start, bytes.end, self.block.bytes
+                ),
+            });
+        }
+        VulkanBuffer::new(&self.block, bytes)
+    }
+}

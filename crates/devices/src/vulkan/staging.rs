@@ -1,0 +1,88 @@
+//! Memory of the host through which tensors are copied to and from the device, mapped once.
+//!
+//! Invariant: the host touches a range of it only while no submission uses that range.
+
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use ash::vk;
+
+use super::{
+    answer::refused,
+    block::{Block, Home, VulkanBuffer},
+    device::VulkanDevice,
+};
+use crate::error::DeviceMemoryError;
+
+pub(super) struct Staging {
+    block: Arc<Block>,
+    /// The first of the block's bytes.
+    first: NonNull<u8>,
+}
+
+// SAFETY: the mapping is of the process, and only `write` and `read` use it, through `&mut self`.
+unsafe impl Send for Staging {}
+
+impl Staging {
+    pub(super) fn new(device: &VulkanDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
+        let block = Block::new(device, bytes, Home::Host, true)?;
+        let (memory, whole) = (block.memory.handle, vk::WHOLE_SIZE);
+        let flags = vk::MemoryMapFlags::empty();
+        // SAFETY: memory that the host can map, and that is mapped here alone; freeing it, when the
+        // block is dropped, unmaps it.
+        let first = unsafe { device.raw().map_memory(memory, 0, whole, flags) };
+        let first = first.map_err(refused("map the memory of transfers"))?;
+        let first = NonNull::new(first.cast()).ok_or(DeviceMemoryError::Refused {
+            action: "map the memory of transfers",
+            answer: "it is mapped at null".into(),
+        })?;
+        let block = Arc::new(block);
+        Ok(Self { block, first })
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.block.bytes
+    }
+
+    /// A range of it for copies of the device.
+    pub(super) fn buffer(&self, start: u64, bytes: u64) -> Result<VulkanBuffer, DeviceMemoryError> {
+        VulkanBuffer::new(&self.block, start..start + bytes)
+    }
+
+    /// The address of a range.
+    fn at(&self, start: u64, bytes: usize) -> Result<*mut u8, DeviceMemoryError> {
+        let end = start.checked_add(bytes as u64);
+        let within = end.is_some_and(|end| end <= self.block.bytes);
+        let start = usize::try_from(start).ok().filter(|_| within);
+        let start = start.ok_or(DeviceMemoryError::Mismatch {
+            what: "bytes of a transfer",
+            given: bytes as u64,
+            expected: self.block.bytes,
+        })?;
+        // SAFETY: within the mapping.
+        Ok(unsafe { self.first.as_ptr().add(start) })
+    }
+
+    /// Writes to a range.
+    ///
+    /// # Safety
+    /// The device has done what used the range.
+    pub(super) unsafe fn write(&mut self, at: u64, from: &[u8]) -> Result<(), DeviceMemoryError> {
+        let to = self.at(at, from.len())?;
+        // SAFETY: within the mapping, into which there are no references, and the caller says that
+        // the device does not use the range.
+        unsafe { to.copy_from_nonoverlapping(from.as_ptr(), from.len()) };
+        Ok(())
+    }
+
+    /// Reads a range.
+    ///
+    /// # Safety
+    /// The device has done what used the range.
+    pub(super) unsafe fn read(&mut self, at: u64, to: &mut [u8]) -> Result<(), DeviceMemoryError> {
+        let from = self.at(at, to.len())?;
+        // SAFETY: as in `write`.
+        unsafe { to.as_mut_ptr().copy_from_nonoverlapping(from, to.len()) };
+        Ok(())
+    }
+}

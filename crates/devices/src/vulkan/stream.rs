@@ -1,0 +1,260 @@
+//! Streams: what is submitted to one runs in this order, whatever others do.
+//!
+//! Invariant: a stream holds what it submitted until the device has done it, and waits for the
+//! device when it is dropped.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ash::vk;
+use bytemuck::Pod;
+
+use super::{
+    answer::refused,
+    block::VulkanBuffer,
+    command::Recorded,
+    device::VulkanDevice,
+    event::{Timeline, VulkanEvent},
+    logical::Owned,
+    recorder::{VulkanCommands, VulkanRecorder},
+    staging::Staging,
+};
+use crate::error::DeviceMemoryError;
+
+/// A stream of commands on one of a device's queues, with memory for transfers.
+///
+/// Streams share the device's queues if there are more streams than queues; what is promised of
+/// their order are their events alone.
+pub struct VulkanStream {
+    device: VulkanDevice,
+    index: usize,
+    timeline: Arc<Timeline>,
+    submitted: u64,
+    /// What the device may still run, oldest first, with the number of its submission.
+    running: VecDeque<(u64, Arc<Recorded>)>,
+    staging: Staging,
+}
+
+impl VulkanStream {
+    /// Makes a stream of this index, with so many bytes of memory of the host for transfers, which
+    /// are cut into pieces of this size.
+    ///
+    /// # Errors
+    /// The driver refuses it, or there is no memory for the transfers.
+    pub fn new(
+        device: &VulkanDevice,
+        index: usize,
+        transfer_bytes: u64,
+    ) -> Result<Self, DeviceMemoryError> {
+        let mut kind = vk::SemaphoreTypeCreateInfo::default()
+            .semaphore_type(vk::SemaphoreType::TIMELINE)
+            .initial_value(0);
+        let wanted = vk::SemaphoreCreateInfo::default().push_next(&mut kind);
+        // SAFETY: valid structures, and the device has timelines; `Owned` destroys the semaphore.
+        let semaphore = unsafe { device.raw().create_semaphore(&wanted, None) };
+        let semaphore = semaphore.map_err(refused("make a stream"))?;
+        let semaphore = Owned::new(&device.logical, semaphore);
+        Ok(Self {
+            device: device.clone(),
+            index,
+            timeline: Arc::new(Timeline { semaphore }),
+            submitted: 0,
+            running: VecDeque::new(),
+            staging: Staging::new(device, transfer_bytes.max(4))?,
+        })
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> &VulkanDevice {
+        &self.device
+    }
+
+    /// The end of what was submitted last.
+    #[must_use]
+    pub fn last(&self) -> VulkanEvent {
+        VulkanEvent {
+            timeline: Arc::clone(&self.timeline),
+            value: self.submitted,
+        }
+    }
+
+    /// Has the device run commands, after all that was submitted to this stream before and after
+    /// the events of other streams. The same commands can be submitted again at once.
+    ///
+    /// # Errors
+    /// The commands or an event are of another device, the device was lost, or the driver has no
+    /// memory.
+    pub fn submit(
+        &mut self,
+        commands: &VulkanCommands,
+        waits: &[VulkanEvent],
+    ) -> Result<VulkanEvent, DeviceMemoryError> {
+        self.retire()?;
+        let recorded = &commands.shared;
+        let here = self.device.is(&recorded.device.logical)
+            && waits
+                .iter()
+                .all(|event| self.device.is(&event.timeline.semaphore.device));
+        if !here {
+            return Err(DeviceMemoryError::Refused {
+                action: "submit commands",
+                answer: "they or an event are of another device".into(),
+            });
+        }
+        let value = self.submitted + 1;
+        self.queue(recorded.buffer, waits, value)?;
+        self.submitted = value;
+        self.running.push_back((value, Arc::clone(recorded)));
+        Ok(self.last())
+    }
+
+    fn queue(
+        &self,
+        buffer: vk::CommandBuffer,
+        waits: &[VulkanEvent],
+        value: u64,
+    ) -> Result<(), DeviceMemoryError> {
+        // The stream's own last submission may have been to another queue, or be of an engine.
+        let own = self.last();
+        let waits = waits.iter().chain(core::iter::once(&own));
+        let (semaphores, values): (Vec<_>, Vec<_>) = waits.map(VulkanEvent::semaphore).unzip();
+        let stages = vec![vk::PipelineStageFlags::ALL_COMMANDS; semaphores.len()];
+        let (signalled, signal_values) = ([self.timeline.semaphore.handle], [value]);
+        let mut timelines = vk::TimelineSemaphoreSubmitInfo::default()
+            .wait_semaphore_values(&values)
+            .signal_semaphore_values(&signal_values);
+        let buffers = [buffer];
+        let work = [vk::SubmitInfo::default()
+            .wait_semaphores(&semaphores)
+            .wait_dst_stage_mask(&stages)
+            .command_buffers(&buffers)
+            .signal_semaphores(&signalled)
+            .push_next(&mut timelines)];
+        let action = "submit commands";
+        let queue = self
+            .device
+            .queue(self.index)
+            .ok_or(DeviceMemoryError::Refused {
+                action,
+                answer: "the device was given without queues".into(),
+            })?;
+        // SAFETY: the queue is locked, everything is of this device and valid, `running` holds the
+        // commands until the timeline has reached `value`, and events hold their semaphores; the
+        // values that are waited for have been submitted, so the device gets on.
+        let answer = unsafe {
+            self.device
+                .raw()
+                .queue_submit(*queue, &work, vk::Fence::null())
+        };
+        answer.map_err(refused(action))
+    }
+
+    /// Lets go of what the device has done.
+    fn retire(&mut self) -> Result<(), DeviceMemoryError> {
+        let done = self.timeline.done()?;
+        while self
+            .running
+            .front()
+            .is_some_and(|&(value, _)| value <= done)
+        {
+            self.running.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Waits until the device has done all that was submitted.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn wait(&mut self) -> Result<(), DeviceMemoryError> {
+        self.timeline.wait(self.submitted, u64::MAX)?;
+        self.retire()
+    }
+
+    /// Copies values of the host to the beginning of a buffer, after all that was submitted to the
+    /// stream before. The values are taken at once; the event says when they are in the buffer.
+    ///
+    /// # Errors
+    /// The buffer is smaller, or the driver refuses the copy.
+    pub fn upload<T: Pod>(
+        &mut self,
+        from: &[T],
+        to: &VulkanBuffer,
+    ) -> Result<VulkanEvent, DeviceMemoryError> {
+        let from: &[u8] = bytemuck::cast_slice(from);
+        fits(from.len(), to)?;
+        let mut start = 0;
+        for piece in from.chunks(self.piece()) {
+            self.wait()?;
+            // SAFETY: the device has done all that was submitted with this stream's memory.
+            unsafe { self.staging.write(0, piece)? };
+            let bytes = piece.len() as u64;
+            let staged = self.staging.buffer(0, bytes)?;
+            self.copy((&staged, 0), (to, start), bytes)?;
+            start += bytes;
+        }
+        Ok(self.last())
+    }
+
+    /// Copies the beginning of a buffer to the host, after all that was submitted to the stream
+    /// before, and waits for it.
+    ///
+    /// # Errors
+    /// The buffer is smaller, or the driver refuses the copy.
+    pub fn download<T: Pod>(
+        &mut self,
+        from: &VulkanBuffer,
+        to: &mut [T],
+    ) -> Result<(), DeviceMemoryError> {
+        let to: &mut [u8] = bytemuck::cast_slice_mut(to);
+        fits(to.len(), from)?;
+        let mut start = 0;
+        for piece in to.chunks_mut(self.piece()) {
+            let bytes = piece.len() as u64;
+            let staged = self.staging.buffer(0, bytes)?;
+            self.copy((from, start), (&staged, 0), bytes)?;
+            self.wait()?;
+            // SAFETY: the device has done all that was submitted with this stream's memory.
+            unsafe { self.staging.read(0, piece)? };
+            start += bytes;
+        }
+        Ok(())
+    }
+
+    /// The largest piece of a transfer.
+    fn piece(&self) -> usize {
+        usize::try_from(self.staging.bytes()).unwrap_or(usize::MAX)
+    }
+
+    fn copy(
+        &mut self,
+        from: (&VulkanBuffer, u64),
+        to: (&VulkanBuffer, u64),
+        bytes: u64,
+    ) -> Result<(), DeviceMemoryError> {
+        let mut recorder = VulkanRecorder::new(&self.device);
+        recorder.copy(from, to, bytes)?;
+        self.submit(&recorder.finish()?, &[])?;
+        Ok(())
+    }
+}
+
+impl Drop for VulkanStream {
+    fn drop(&mut self) {
+        // A device that was lost runs nothing any more.
+        let _ = self.wait();
+    }
+}
+
+/// Checks that a transfer of `bytes` bytes is within a buffer.
+fn fits(bytes: usize, buffer: &VulkanBuffer) -> Result<(), DeviceMemoryError> {
+    let (given, expected) = (bytes as u64, buffer.bytes());
+    if given <= expected {
+        return Ok(());
+    }
+    Err(DeviceMemoryError::Mismatch {
+        what: "bytes of a transfer, at most those of the buffer",
+        given,
+        expected,
+    })
+}

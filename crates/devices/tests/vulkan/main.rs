@@ -1,0 +1,9 @@
+//! Planned device memory on Vulkan: on the first device that there is, such as Mesa's lavapipe,
+//! with Khronos' validation layers, which must be silent. Without Vulkan or its layers the tests
+//! say that they are skipped.
+
+#![cfg(feature = "vulkan")]
+
+mod kernels;
+mod memory;
+mod support;

@@ -1,0 +1,47 @@
+//! A validated device, or the reason for skipping a test; its kernels.
+
+use orionrt_devices::{
+    DeviceMemoryError,
+    vulkan::{VulkanDevice, VulkanKernel, VulkanMessages, VulkanOptions},
+};
+
+use crate::kernels;
+
+/// A device under validation layers.
+pub fn device() -> Option<VulkanDevice> {
+    let options = VulkanOptions {
+        validated: true,
+        queues: 2,
+    };
+    match VulkanDevice::open(0, options) {
+        Ok(device) => Some(device),
+        Err(DeviceMemoryError::Unavailable { reason, .. }) => {
+            println!("skipped: {reason}");
+            None
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Checks that validation layers had nothing to say, also when the device was closed. Everything
+/// that is of the device must have been dropped.
+pub fn silent(messages: &VulkanMessages) {
+    assert_eq!(messages.to_vec(), Vec::<String>::new());
+}
+
+/// The kernel that writes `from * factor + term` to `to`.
+pub fn affine(device: &VulkanDevice) -> Result<VulkanKernel, DeviceMemoryError> {
+    // SAFETY: written by naga, with bounds checks, of a source that takes two buffers and eight
+    // bytes of push constants.
+    unsafe { VulkanKernel::new(device, kernels::AFFINE, c"affine", 2, 8) }
+}
+
+/// The push constants of `affine`.
+pub fn by(factor: u32, term: u32) -> Vec<u8> {
+    [factor.to_ne_bytes(), term.to_ne_bytes()].concat()
+}
+
+/// How many groups of `affine` have so many invocations together.
+pub fn groups(values: usize) -> [u32; 3] {
+    [u32::try_from(values.div_ceil(64)).unwrap(), 1, 1]
+}
