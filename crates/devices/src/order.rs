@@ -200,8 +200,13 @@ impl StreamOrder {
         Ok(Seen { now, clock: seen })
     }
 
+    /// Whether the two are one order.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn check(&self, event: &Event) -> Result<(), OrderError> {
-        match Arc::ptr_eq(&self.0, &event.order.0) {
+        match self.is(&event.order) {
             true => Ok(()),
             false => Err(OrderError::OtherOrder {
                 stream: event.stream,

@@ -166,6 +166,12 @@ impl<M: DeviceMemory> DevicePool<M> {
         self.0.order.wait(stream, event)
     }
 
+    /// Whether the two are one pool.
+    #[cfg(feature = "vulkan")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether a slot of the tensor exists.
     #[must_use]
     pub fn is_in_use(&self, id: TensorId) -> bool {

@@ -10,9 +10,11 @@ use super::{
     logical::{Logical, Owned},
     messages::VulkanMessages,
     physical::{self, Physical},
+    submissions::Submissions,
 };
 use crate::{
     error::DeviceMemoryError,
+    order::StreamId,
     properties::{DeviceProperties, MemoryHeap},
 };
 
@@ -24,11 +26,12 @@ pub(super) const USAGE: vk::BufferUsageFlags = vk::BufferUsageFlags::from_raw(
 );
 
 /// How to open a device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct VulkanOptions {
-    /// Have every call checked by Khronos' validation layers, with synchronization. What they say
-    /// is in [`VulkanDevice::messages`].
+    /// Have every call checked by Khronos' validation layers, with synchronization.
     pub validated: bool,
+    /// The list in which the layers' messages are collected.
+    pub messages: VulkanMessages,
     /// How many queues to ask for; the device may have fewer, and one is asked for at least.
     pub queues: u32,
 }
@@ -58,6 +61,7 @@ struct About {
     physical: Physical,
     properties: DeviceProperties,
     queues: Vec<Mutex<vk::Queue>>,
+    submissions: Submissions,
 }
 
 /// What of each device matters for planning. A device's place in the list is its index for
@@ -66,7 +70,7 @@ struct About {
 /// # Errors
 /// There is no Vulkan on this machine, or it cannot list its devices.
 pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
-    let instance = Instance::new(loader()?, false)?;
+    let instance = Instance::new(loader()?, false, VulkanMessages::default())?;
     let count = Physical::all(&instance.raw)?.len();
     (0..count)
         .map(|index| {
@@ -105,7 +109,7 @@ impl VulkanDevice {
         index: usize,
         options: VulkanOptions,
     ) -> Result<Self, DeviceMemoryError> {
-        let instance = Instance::new(loader, options.validated)?;
+        let instance = Instance::new(loader, options.validated, options.messages)?;
         let mut found = Physical::all(&instance.raw)?;
         if index >= found.len() {
             let devices = found.len();
@@ -162,6 +166,7 @@ impl VulkanDevice {
             physical,
             properties,
             queues: queues.into_iter().map(Mutex::new).collect(),
+            submissions: Submissions::default(),
         });
         Ok(Self { logical, about })
     }
@@ -207,12 +212,18 @@ impl VulkanDevice {
         &self.logical.raw
     }
 
+    /// The submissions of all streams.
+    pub(super) fn submissions(&self) -> &Submissions {
+        &self.about.submissions
+    }
+
     pub(super) fn physical(&self) -> &Physical {
         &self.about.physical
     }
 
     /// A queue, for one thread at a time; streams beyond the number of queues share them.
-    pub(super) fn queue(&self, stream: usize) -> Option<MutexGuard<'_, vk::Queue>> {
+    pub(super) fn queue(&self, stream: StreamId) -> Option<MutexGuard<'_, vk::Queue>> {
+        let stream = stream.index().unwrap_or_default();
         let queue = stream.checked_rem(self.about.queues.len())?;
         let queue = self.about.queues[queue].lock();
         Some(queue.unwrap_or_else(PoisonError::into_inner))

@@ -33,12 +33,15 @@ pub(super) fn loader() -> Result<Entry, DeviceMemoryError> {
 
 impl Instance {
     /// Makes an instance, with validation layers that check memory, synchronization and that
-    /// nothing is left over at its end, if `validated`.
-    pub(super) fn new(entry: Entry, validated: bool) -> Result<Self, DeviceMemoryError> {
+    /// nothing is left over at its end, if `validated`; what they say is appended to the list.
+    pub(super) fn new(
+        entry: Entry,
+        validated: bool,
+        messages: VulkanMessages,
+    ) -> Result<Self, DeviceMemoryError> {
         let program = vk::ApplicationInfo::default()
             .application_name(c"orionrt")
             .api_version(vk::API_VERSION_1_3);
-        let messages = VulkanMessages::default();
         let checks = [vk::ValidationFeatureEnableEXT::SYNCHRONIZATION_VALIDATION];
         let mut features =
             vk::ValidationFeaturesEXT::default().enabled_validation_features(&checks);

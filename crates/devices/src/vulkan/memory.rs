@@ -80,17 +80,31 @@ impl DeviceMemory for VulkanMemory {
 
     fn buffer(&self, bytes: Range<u64>) -> Result<VulkanBuffer, DeviceMemoryError> {
         let alignment = self.properties().plan_alignment();
-        let within = bytes.start <= bytes.end && bytes.end <= self.block.bytes;
-        if !within || !bytes.start.is_multiple_of(alignment) {
+        if bytes.start > bytes.end || bytes.end > self.block.bytes {
+            return Err(DeviceMemoryError::OutOfBlock {
+                start: bytes.start,
+                end: bytes.end,
+                block: self.block.bytes,
+            });
+        }
+        if !bytes.start.is_multiple_of(alignment) {
             return Err(DeviceMemoryError::Refused {
                 action: "make a buffer",
-                answer: format!(
-                    "bytes {} to {} are not a range of a block of {} that begins at a multiple of \
-                     {alignment}",
-                    bytes.start, bytes.end, self.block.bytes
-                ),
+                answer: format!("offset {} is not a multiple of {alignment}", bytes.start),
             });
         }
         VulkanBuffer::new(&self.block, bytes)
+    }
+
+    fn submitted(&self) -> u64 {
+        self.device.submissions().last()
+    }
+
+    fn completed(&self) -> Result<u64, DeviceMemoryError> {
+        self.device.submissions().ended()
+    }
+
+    fn wait_for(&self, submission: u64) -> Result<(), DeviceMemoryError> {
+        self.device.submissions().wait(submission)
     }
 }

@@ -17,15 +17,18 @@ mod messages;
 mod instance;
 mod physical;
 mod logical;
+mod event;
+mod submissions;
 mod device;
 mod block;
 mod memory;
 mod kernel;
 mod command;
 mod recorder;
-mod event;
 mod staging;
 mod stream;
+mod program_error;
+mod program;
 
 pub use ash;
 
@@ -36,6 +39,8 @@ pub use self::{
     kernel::VulkanKernel,
     memory::VulkanMemory,
     messages::VulkanMessages,
+    program::{VulkanProgram, VulkanProgramRecorder, VulkanSignal, VulkanUse},
+    program_error::VulkanProgramError,
     recorder::{VulkanCommands, VulkanRecorder},
     stream::VulkanStream,
 };

@@ -115,10 +115,10 @@ impl VulkanRecorder {
             self.is_here(buffer.is_of(&self.device), "a buffer")?;
             let end = offset.checked_add(bytes);
             if end.is_none_or(|end| end > buffer.bytes()) {
-                return Err(DeviceMemoryError::Mismatch {
-                    what: "the end of a copy in its buffer, at most",
-                    given: end.unwrap_or(u64::MAX),
-                    expected: buffer.bytes(),
+                return Err(DeviceMemoryError::OutOfBlock {
+                    start: offset,
+                    end: end.unwrap_or(u64::MAX),
+                    block: buffer.bytes(),
                 });
             }
         }

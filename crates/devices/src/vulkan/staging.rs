@@ -12,10 +12,18 @@ use super::{
     block::{Block, Home, VulkanBuffer},
     device::VulkanDevice,
 };
-use crate::error::DeviceMemoryError;
+use crate::{
+    error::DeviceMemoryError,
+    ring::{RingError, StagingRing},
+};
+
+/// Where pieces begin.
+const ALIGNMENT: u64 = 64;
 
 pub(super) struct Staging {
     block: Arc<Block>,
+    /// Which bytes the stream's submissions use.
+    pub(super) ring: StagingRing,
     /// The first of the block's bytes.
     first: NonNull<u8>,
 }
@@ -25,6 +33,7 @@ unsafe impl Send for Staging {}
 
 impl Staging {
     pub(super) fn new(device: &VulkanDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
+        let bytes = bytes.max(2 * ALIGNMENT);
         let block = Block::new(device, bytes, Home::Host, true)?;
         let (memory, whole) = (block.memory.handle, vk::WHOLE_SIZE);
         let flags = vk::MemoryMapFlags::empty();
@@ -36,12 +45,29 @@ impl Staging {
             action: "map the memory of transfers",
             answer: "it is mapped at null".into(),
         })?;
-        let block = Arc::new(block);
-        Ok(Self { block, first })
+        Ok(Self {
+            block: Arc::new(block),
+            ring: StagingRing::new(bytes, ALIGNMENT),
+            first,
+        })
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.block.bytes
+    /// The largest piece of a transfer: two of them can be on their way.
+    pub(super) fn piece(&self) -> usize {
+        let half = (self.block.bytes / 2 / ALIGNMENT * ALIGNMENT).max(ALIGNMENT);
+        usize::try_from(half).unwrap_or(usize::MAX)
+    }
+
+    /// Takes a piece, or says which submission has to end before.
+    pub(super) fn take(&mut self, bytes: u64) -> Result<Result<u64, u64>, DeviceMemoryError> {
+        match self.ring.take(bytes) {
+            Ok(range) => Ok(Ok(range.start)),
+            Err(RingError::Full { wait_for, .. }) => Ok(Err(wait_for)),
+            Err(_) => Err(DeviceMemoryError::OtherSize {
+                range: self.block.bytes,
+                given: bytes,
+            }),
+        }
     }
 
     /// A range of it for copies of the device.
@@ -53,14 +79,14 @@ impl Staging {
     fn at(&self, start: u64, bytes: usize) -> Result<*mut u8, DeviceMemoryError> {
         let end = start.checked_add(bytes as u64);
         let within = end.is_some_and(|end| end <= self.block.bytes);
-        let start = usize::try_from(start).ok().filter(|_| within);
-        let start = start.ok_or(DeviceMemoryError::Mismatch {
-            what: "bytes of a transfer",
-            given: bytes as u64,
-            expected: self.block.bytes,
+        let place = usize::try_from(start).ok().filter(|_| within);
+        let place = place.ok_or(DeviceMemoryError::OutOfBlock {
+            start,
+            end: end.unwrap_or(u64::MAX),
+            block: self.block.bytes,
         })?;
         // SAFETY: within the mapping.
-        Ok(unsafe { self.first.as_ptr().add(start) })
+        Ok(unsafe { self.first.as_ptr().add(place) })
     }
 
     /// Writes to a range.

@@ -18,7 +18,7 @@ use super::{
     recorder::{VulkanCommands, VulkanRecorder},
     staging::Staging,
 };
-use crate::error::DeviceMemoryError;
+use crate::{error::DeviceMemoryError, order::StreamId};
 
 /// A stream of commands on one of a device's queues, with memory for transfers.
 ///
@@ -26,7 +26,7 @@ use crate::error::DeviceMemoryError;
 /// their order are their events alone.
 pub struct VulkanStream {
     device: VulkanDevice,
-    index: usize,
+    id: StreamId,
     timeline: Arc<Timeline>,
     submitted: u64,
     /// What the device may still run, oldest first, with the number of its submission.
@@ -35,14 +35,14 @@ pub struct VulkanStream {
 }
 
 impl VulkanStream {
-    /// Makes a stream of this index, with so many bytes of memory of the host for transfers, which
-    /// are cut into pieces of this size.
+    /// Makes a stream with this number, and with so many bytes of memory of the host for transfers,
+    /// which are cut into pieces of at most half that size.
     ///
     /// # Errors
     /// The driver refuses it, or there is no memory for the transfers.
     pub fn new(
         device: &VulkanDevice,
-        index: usize,
+        id: StreamId,
         transfer_bytes: u64,
     ) -> Result<Self, DeviceMemoryError> {
         let mut kind = vk::SemaphoreTypeCreateInfo::default()
@@ -55,11 +55,11 @@ impl VulkanStream {
         let semaphore = Owned::new(&device.logical, semaphore);
         Ok(Self {
             device: device.clone(),
-            index,
+            id,
             timeline: Arc::new(Timeline { semaphore }),
             submitted: 0,
             running: VecDeque::new(),
-            staging: Staging::new(device, transfer_bytes.max(4))?,
+            staging: Staging::new(device, transfer_bytes)?,
         })
     }
 
@@ -67,6 +67,12 @@ impl VulkanStream {
     #[must_use]
     pub fn device(&self) -> &VulkanDevice {
         &self.device
+    }
+
+    /// The stream in the [`StreamOrder`](crate::StreamOrder) of the device.
+    #[must_use]
+    pub fn id(&self) -> StreamId {
+        self.id
     }
 
     /// The end of what was submitted last.
@@ -133,20 +139,21 @@ impl VulkanStream {
         let action = "submit commands";
         let queue = self
             .device
-            .queue(self.index)
+            .queue(self.id)
             .ok_or(DeviceMemoryError::Refused {
                 action,
                 answer: "the device was given without queues".into(),
             })?;
-        // SAFETY: the queue is locked, everything is of this device and valid, `running` holds the
-        // commands until the timeline has reached `value`, and events hold their semaphores; the
-        // values that are waited for have been submitted, so the device gets on.
-        let answer = unsafe {
-            self.device
-                .raw()
-                .queue_submit(*queue, &work, vk::Fence::null())
+        let submit = || {
+            let (device, no_fence) = (self.device.raw(), vk::Fence::null());
+            // SAFETY: the queue is locked, everything is of this device and valid, `running` holds
+            // the commands until the timeline has reached `value`, and events hold their
+            // semaphores; what is waited for has been submitted, so the device gets on.
+            let answer = unsafe { device.queue_submit(*queue, &work, no_fence) };
+            answer.map_err(refused(action))
         };
-        answer.map_err(refused(action))
+        let submissions = self.device.submissions();
+        submissions.make(&self.timeline, value, submit)
     }
 
     /// Lets go of what the device has done.
@@ -159,6 +166,7 @@ impl VulkanStream {
         {
             self.running.pop_front();
         }
+        self.staging.ring.complete(done);
         Ok(())
     }
 
@@ -184,12 +192,12 @@ impl VulkanStream {
         let from: &[u8] = bytemuck::cast_slice(from);
         fits(from.len(), to)?;
         let mut start = 0;
-        for piece in from.chunks(self.piece()) {
-            self.wait()?;
-            // SAFETY: the device has done all that was submitted with this stream's memory.
-            unsafe { self.staging.write(0, piece)? };
+        for piece in from.chunks(self.staging.piece()) {
             let bytes = piece.len() as u64;
-            let staged = self.staging.buffer(0, bytes)?;
+            let at = self.take(bytes)?;
+            // SAFETY: the ring hands out bytes that no submission uses.
+            unsafe { self.staging.write(at, piece)? };
+            let staged = self.staging.buffer(at, bytes)?;
             self.copy((&staged, 0), (to, start), bytes)?;
             start += bytes;
         }
@@ -209,23 +217,32 @@ impl VulkanStream {
         let to: &mut [u8] = bytemuck::cast_slice_mut(to);
         fits(to.len(), from)?;
         let mut start = 0;
-        for piece in to.chunks_mut(self.piece()) {
+        for piece in to.chunks_mut(self.staging.piece()) {
             let bytes = piece.len() as u64;
-            let staged = self.staging.buffer(0, bytes)?;
+            let at = self.take(bytes)?;
+            let staged = self.staging.buffer(at, bytes)?;
             self.copy((from, start), (&staged, 0), bytes)?;
             self.wait()?;
-            // SAFETY: the device has done all that was submitted with this stream's memory.
-            unsafe { self.staging.read(0, piece)? };
+            // SAFETY: the device has done all that was submitted.
+            unsafe { self.staging.read(at, piece)? };
             start += bytes;
         }
         Ok(())
     }
 
-    /// The largest piece of a transfer.
-    fn piece(&self) -> usize {
-        usize::try_from(self.staging.bytes()).unwrap_or(usize::MAX)
+    /// Takes bytes of the memory for transfers, waiting for the device if none are free.
+    fn take(&mut self, bytes: u64) -> Result<u64, DeviceMemoryError> {
+        loop {
+            match self.staging.take(bytes)? {
+                Ok(at) => return Ok(at),
+                Err(submission) => self.timeline.wait(submission, u64::MAX)?,
+            };
+            self.retire()?;
+        }
     }
 
+    /// Submits a copy, and gives what was taken of the memory for transfers to the submission; to
+    /// the last one if the device refuses it.
     fn copy(
         &mut self,
         from: (&VulkanBuffer, u64),
@@ -233,9 +250,11 @@ impl VulkanStream {
         bytes: u64,
     ) -> Result<(), DeviceMemoryError> {
         let mut recorder = VulkanRecorder::new(&self.device);
-        recorder.copy(from, to, bytes)?;
-        self.submit(&recorder.finish()?, &[])?;
-        Ok(())
+        let copied = recorder.copy(from, to, bytes);
+        let commands = copied.and_then(|()| recorder.finish());
+        let submitted = commands.and_then(|commands| self.submit(&commands, &[]));
+        self.staging.ring.submit(self.submitted);
+        submitted.map(|_| ())
     }
 }
 
@@ -252,9 +271,8 @@ fn fits(bytes: usize, buffer: &VulkanBuffer) -> Result<(), DeviceMemoryError> {
     if given <= expected {
         return Ok(());
     }
-    Err(DeviceMemoryError::Mismatch {
-        what: "bytes of a transfer, at most those of the buffer",
+    Err(DeviceMemoryError::OtherSize {
+        range: expected,
         given,
-        expected,
     })
 }

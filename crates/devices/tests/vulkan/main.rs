@@ -6,4 +6,5 @@
 
 mod kernels;
 mod memory;
+mod streams;
 mod support;

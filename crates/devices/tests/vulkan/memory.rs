@@ -1,7 +1,7 @@
 //! Blocks, buffers at offsets, kernels and transfers.
 
 use orionrt_devices::{
-    DeviceMemory,
+    DeviceMemory, StreamId,
     vulkan::{VulkanDevice, VulkanMemory, VulkanRecorder, VulkanStream},
 };
 
@@ -26,7 +26,7 @@ fn chain(device: &VulkanDevice, memory: VulkanMemory) {
         .unwrap();
     let commands = recorder.finish().unwrap();
     // Transfers in several pieces.
-    let mut stream = VulkanStream::new(device, 0, 1024).unwrap();
+    let mut stream = VulkanStream::new(device, StreamId::new(0), 1024).unwrap();
     let mut values: Vec<u32> = (0..VALUES as u32).collect();
     stream.upload(&values, &first).unwrap();
     for _ in 0..3 {

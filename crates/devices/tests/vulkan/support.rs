@@ -12,6 +12,7 @@ pub fn device() -> Option<VulkanDevice> {
     let options = VulkanOptions {
         validated: true,
         queues: 2,
+        ..VulkanOptions::default()
     };
     match VulkanDevice::open(0, options) {
         Ok(device) => Some(device),
