@@ -97,6 +97,9 @@ impl StagingRing {
         };
         let bytes = bytes.checked_next_multiple_of(self.alignment);
         let bytes = bytes.filter(|&bytes| bytes <= size).ok_or(too_large)?;
+        if bytes == 0 {
+            return Ok(0..0);
+        }
         if self.head == self.tail {
             self.start_again();
         }

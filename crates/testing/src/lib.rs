@@ -22,6 +22,8 @@
 //! | [`pool_choices`] | pools | the choice: a bound of another kind, and a greedy rule |
 //! | [`fit_oracle`] | spills, reruns, compression | search: follows all schedules of small graphs |
 //! | [`fit_machine`] | the same, its check | both: executes schedules byte by byte |
+//! | [`stream_history`] | claims of device memory | clocks, segments: follows all edges back |
+//! | [`staging_bytes`] | staging rings | positions: looks at every byte |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
 //!
 //! The generators give what oracles and code are compared on. [`instances`] also plants an optimum
@@ -42,6 +44,8 @@ pub mod programs;
 pub mod workloads;
 pub mod arena_blocks;
 pub mod instances;
+pub mod stream_history;
+pub mod staging_bytes;
 #[cfg(feature = "plan")]
 pub mod plan_oracle;
 #[cfg(feature = "plan")]
