@@ -194,8 +194,6 @@ fn encode(
         vk::CommandBufferBeginInfo::default().flags(vk::CommandBufferUsageFlags::SIMULTANEOUS_USE);
     // SAFETY: the command buffer is new and ours alone.
     unsafe { device.begin_command_buffer(buffer, &wanted) }.map_err(refused("record commands"))?;
-    // What the stream ran before, on the same queue, has no other barrier.
-    barrier(device, buffer);
     let mut since_barrier: Vec<&VulkanBuffer> = Vec::new();
     for (command, &set) in list.iter().zip(sets) {
         let uses = command.uses();

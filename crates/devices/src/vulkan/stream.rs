@@ -3,6 +3,7 @@
 //! Invariant: a stream holds what it submitted until the device has done it, and waits for the
 //! device when it is dropped.
 
+use core::mem;
 use std::{collections::VecDeque, sync::Arc};
 
 use ash::vk;
@@ -19,6 +20,9 @@ use super::{
     staging::Staging,
 };
 use crate::{error::DeviceMemoryError, order::StreamId};
+
+/// How often a stream that is dropped waits for a driver that has no memory for that.
+const WAITS: usize = 8;
 
 /// A stream of commands on one of a device's queues, with memory for transfers.
 ///
@@ -260,8 +264,16 @@ impl VulkanStream {
 
 impl Drop for VulkanStream {
     fn drop(&mut self) {
-        // A device that was lost runs nothing any more.
-        let _ = self.wait();
+        for _ in 0..WAITS {
+            // A device that was lost runs nothing any more.
+            if matches!(self.wait(), Ok(()) | Err(DeviceMemoryError::Lost { .. })) {
+                return;
+            }
+        }
+        // It may still run: rather kept for ever than destroyed too early. The commands hold the
+        // memory for transfers.
+        mem::forget(mem::take(&mut self.running));
+        mem::forget(Arc::clone(&self.timeline));
     }
 }
 

@@ -4,7 +4,11 @@
 
 #![cfg(feature = "vulkan")]
 
+mod contrary;
+mod faults;
 mod kernels;
+mod loader;
 mod memory;
+mod refusals;
 mod streams;
 mod support;

@@ -5,16 +5,31 @@ use orionrt_devices::{
     vulkan::{VulkanDevice, VulkanKernel, VulkanMessages, VulkanOptions},
 };
 
-use crate::kernels;
+use crate::{contrary, kernels};
 
 /// A device under validation layers.
 pub fn device() -> Option<VulkanDevice> {
-    let options = VulkanOptions {
+    opened(VulkanDevice::open(0, validated()))
+}
+
+/// A device whose streams run in the most surprising order that they may.
+pub fn contrary_device() -> Option<VulkanDevice> {
+    match contrary::loader() {
+        Some(loader) => opened(VulkanDevice::open_with(loader, 0, validated())),
+        None => device(),
+    }
+}
+
+fn validated() -> VulkanOptions {
+    VulkanOptions {
         validated: true,
         queues: 2,
         ..VulkanOptions::default()
-    };
-    match VulkanDevice::open(0, options) {
+    }
+}
+
+fn opened(device: Result<VulkanDevice, DeviceMemoryError>) -> Option<VulkanDevice> {
+    match device {
         Ok(device) => Some(device),
         Err(DeviceMemoryError::Unavailable { reason, .. }) => {
             println!("skipped: {reason}");
