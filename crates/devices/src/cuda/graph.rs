@@ -1,0 +1,98 @@
+//! Graphs: what a stream was asked for, recorded once, launched many times.
+
+use core::any::Any;
+use std::fmt;
+
+use cudarc::driver::{
+    self,
+    sys::{CUgraphInstantiate_flags, CUstreamCaptureMode_enum},
+};
+
+use super::{driver::Asked, stream::CudaStream};
+use crate::error::DeviceMemoryError;
+
+const RECORD: &str = "record a graph";
+
+/// What a stream was asked for, recorded once, to be launched many times. The addresses of a
+/// block's buffers never change, so the graph stays valid.
+pub struct CudaGraph {
+    stream: CudaStream,
+    graph: driver::CudaGraph,
+    /// Given back after all that was launched is done.
+    kept: Vec<Box<dyn Any>>,
+}
+
+/// Ends a recording that was begun, also if it is not completed.
+struct Recording<'stream> {
+    stream: &'stream CudaStream,
+    ended: bool,
+}
+
+impl CudaGraph {
+    /// Records what the stream is asked for meanwhile, which is not done yet. The graph keeps what
+    /// it is given, such as the kernels and buffers that were recorded.
+    ///
+    /// # Errors
+    /// That of `record`; the stream is being recorded already, it was asked for something that
+    /// cannot be recorded, or for nothing at all.
+    pub fn record(
+        stream: &CudaStream,
+        kept: Vec<Box<dyn Any>>,
+        record: impl FnOnce(&CudaStream) -> Result<(), DeviceMemoryError>,
+    ) -> Result<Self, DeviceMemoryError> {
+        let asked = Asked::to(RECORD);
+        let mode = CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        let begun = stream.stream().begin_capture(mode);
+        begun.map_err(|error| asked.answered(error))?;
+        let mut recording = Recording {
+            stream,
+            ended: false,
+        };
+        record(stream)?;
+        recording.ended = true;
+        let ended = stream.stream().end_capture(CUgraphInstantiate_flags(0));
+        let graph = ended.map_err(|error| asked.answered(error))?;
+        let nothing = DeviceMemoryError::Refused {
+            action: RECORD,
+            answer: "the stream was asked for nothing".to_owned(),
+        };
+        Ok(Self {
+            stream: stream.clone(),
+            graph: graph.ok_or(nothing)?,
+            kept,
+        })
+    }
+
+    /// Asks the stream for what was recorded of it.
+    ///
+    /// # Errors
+    /// The stream is being recorded, the driver refuses it, or the device is lost.
+    pub fn launch(&mut self) -> Result<(), DeviceMemoryError> {
+        let launched = self.graph.launch();
+        launched.map_err(|error| Asked::to("launch a graph").answered(error))
+    }
+}
+
+impl Drop for CudaGraph {
+    fn drop(&mut self) {
+        self.stream.device().give_back(|| Ok(()));
+        self.kept.clear();
+    }
+}
+
+impl fmt::Debug for CudaGraph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaGraph").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            // What was recorded so far is dropped.
+            let flags = CUgraphInstantiate_flags(0);
+            let ended = self.stream.stream().end_capture(flags);
+            self.stream.device().context().record_err(ended);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! One block of a device's memory, its ranges, and transfers of typed slices.
+
+#![allow(unsafe_code)]
+
+use core::{fmt, ops::Range};
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use cudarc::driver::{result, sys::CUdeviceptr};
+
+use super::{block::Block, device::CudaDevice, driver::Asked, stream::CudaStream};
+use crate::{error::DeviceMemoryError, memory::DeviceMemory, properties::DeviceProperties};
+
+const BUFFER: &str = "make a buffer of a range";
+const UPLOAD: &str = "upload to a buffer";
+const DOWNLOAD: &str = "download from a buffer";
+
+/// One block of a device's memory. Its addresses never change.
+///
+/// The block is given back to the driver when this and all of its buffers are dropped; whoever is
+/// the last waits until the device has done all its work.
+pub struct CudaMemory {
+    block: Arc<Block>,
+}
+
+/// A range of a block, as kernels are given it. A clone is the same range, and keeps the block.
+#[derive(Clone)]
+pub struct CudaBuffer {
+    block: Arc<Block>,
+    bytes: Range<u64>,
+}
+
+impl CudaMemory {
+    /// A block of this size, allocated at once.
+    ///
+    /// # Errors
+    /// The device has no such amount of memory, or is lost.
+    pub fn new(device: &CudaDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
+        let largest = device.properties().largest_block;
+        let needed = bytes.max(1);
+        if needed > largest {
+            return Err(DeviceMemoryError::TooLarge { needed, largest });
+        }
+        let block = Arc::new(Block::allocate(device, needed)?);
+        Ok(Self { block })
+    }
+
+    /// A block of addresses, of this size or somewhat more. It gets memory as it is needed, in
+    /// steps of some MiB: up to the end of each [`buffer`](DeviceMemory::buffer) that is made of it. So a
+    /// block can grow without moving, to the size that was reserved.
+    ///
+    /// # Errors
+    /// The driver has no such amount of addresses, or the device is lost.
+    pub fn reserve(device: &CudaDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
+        let block = Arc::new(Block::reserve(device, bytes.max(1))?);
+        Ok(Self { block })
+    }
+
+    /// The device whose memory this is.
+    #[must_use]
+    pub fn device(&self) -> &CudaDevice {
+        self.block.device()
+    }
+
+    /// How many bytes of the device's memory the block takes at present.
+    #[must_use]
+    pub fn mapped_bytes(&self) -> u64 {
+        self.block.mapped_bytes()
+    }
+
+    /// Copies a slice into a buffer, when the stream has done all that it was asked for before, and
+    /// waits for it.
+    ///
+    /// # Errors
+    /// The slice has another size than the buffer, the buffer or the stream are of another block or
+    /// device, the stream is being recorded, or the device is lost.
+    pub fn upload<T: Pod>(
+        &self,
+        stream: &CudaStream,
+        to: &CudaBuffer,
+        data: &[T],
+    ) -> Result<(), DeviceMemoryError> {
+        let data: &[u8] = bytemuck::cast_slice(data);
+        self.check(stream, to, data.len(), UPLOAD)?;
+        let asked = Asked::to(UPLOAD);
+        // SAFETY: the range is within the block, which has memory there, and `to` keeps it. The
+        // slice is borrowed until the stream has read it: if the stream cannot be waited for, the
+        // context is lost, and reads nothing any more.
+        let submitted =
+            unsafe { result::memcpy_htod_async(to.address(), data, stream.stream().cu_stream()) };
+        let done = submitted.and_then(|()| stream.stream().synchronize());
+        done.map_err(|error| asked.answered(error))
+    }
+
+    /// Copies a buffer into a slice, when the stream has done all that it was asked for before, and
+    /// waits for it.
+    ///
+    /// # Errors
+    /// The slice has another size than the buffer, the buffer or the stream are of another block or
+    /// device, the stream is being recorded, or the device is lost. What the slice has then is not
+    /// specified.
+    pub fn download<T: Pod>(
+        &self,
+        stream: &CudaStream,
+        from: &CudaBuffer,
+        data: &mut [T],
+    ) -> Result<(), DeviceMemoryError> {
+        let data: &mut [u8] = bytemuck::cast_slice_mut(data);
+        self.check(stream, from, data.len(), DOWNLOAD)?;
+        let asked = Asked::to(DOWNLOAD);
+        // SAFETY: the range is within the block, which has memory there, and `from` keeps it. The
+        // slice is borrowed until the stream has written it: if the stream cannot be waited for,
+        // the context is lost, and writes nothing any more.
+        let submitted =
+            unsafe { result::memcpy_dtoh_async(data, from.address(), stream.stream().cu_stream()) };
+        let done = submitted.and_then(|()| stream.stream().synchronize());
+        done.map_err(|error| asked.answered(error))
+    }
+
+    fn check(
+        &self,
+        stream: &CudaStream,
+        buffer: &CudaBuffer,
+        bytes: usize,
+        action: &'static str,
+    ) -> Result<(), DeviceMemoryError> {
+        let refused = |answer| DeviceMemoryError::Refused { action, answer };
+        if !Arc::ptr_eq(&buffer.block, &self.block) {
+            return Err(refused("the buffer is of another block".to_owned()));
+        }
+        if stream.device().context() != self.device().context() {
+            return Err(refused("the stream is of another context".to_owned()));
+        }
+        if buffer.size() != bytes as u64 {
+            let size = buffer.size();
+            return Err(refused(format!(
+                "the slice has {bytes} bytes, the buffer {size}"
+            )));
+        }
+        self.device().bind(Asked::to(action))?;
+        stream.check_not_recorded(action)
+    }
+}
+
+impl fmt::Debug for CudaMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaMemory")
+            .field("bytes", &self.block.bytes())
+            .field("mapped_bytes", &self.mapped_bytes())
+            .field("device", &self.device().properties().name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DeviceMemory for CudaMemory {
+    type Buffer = CudaBuffer;
+
+    fn properties(&self) -> &DeviceProperties {
+        self.device().properties()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.block.bytes()
+    }
+
+    fn buffer(&self, bytes: Range<u64>) -> Result<CudaBuffer, DeviceMemoryError> {
+        let refused = |answer| DeviceMemoryError::Refused {
+            action: BUFFER,
+            answer,
+        };
+        let (start, end, block) = (bytes.start, bytes.end, self.bytes());
+        if start > end || end > block {
+            return Err(refused(format!(
+                "{start}..{end} is not within the block's {block} bytes"
+            )));
+        }
+        let alignment = self.properties().plan_alignment();
+        if !start.is_multiple_of(alignment) {
+            return Err(refused(format!(
+                "{start}..{end} does not begin at a multiple of {alignment}"
+            )));
+        }
+        self.block.map(&bytes)?;
+        let block = Arc::clone(&self.block);
+        Ok(CudaBuffer { block, bytes })
+    }
+}
+
+impl CudaBuffer {
+    /// Its address on the device, which never changes.
+    #[must_use]
+    pub fn address(&self) -> CUdeviceptr {
+        self.block.address() + self.bytes.start
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
+
+    /// Where it is in its block.
+    #[must_use]
+    pub fn bytes(&self) -> Range<u64> {
+        self.bytes.clone()
+    }
+}
+
+impl fmt::Debug for CudaBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaBuffer")
+            .field("address", &format_args!("{:#x}", self.address()))
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,634 @@
+//! Planned tensors through CUDA: on a device where there is a driver, and on the model of a driver
+//! in `cuda_model/driver.rs` everywhere else. The test that begins with `on_the_model` compiles
+//! that and runs this program again with it in the place of the driver.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc, Once,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use orionrt_alloc::Arena;
+use orionrt_devices::{
+    DeviceKind, DeviceMemory, DeviceMemoryError,
+    cuda::{CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaPinned, CudaStream},
+    cuda::{cudarc::driver::sys, devices},
+};
+use proptest::prelude::*;
+
+/// `x[i] *= x[i]` and `y[i] += x[i]`, for `i < n`.
+const PTX: &str = "
+.version 7.0
+.target sm_52
+.address_size 64
+
+.visible .entry square(.param .u64 px, .param .u32 pn)
+{
+    .reg .pred %p;
+    .reg .f32 %f<2>;
+    .reg .b32 %r<5>;
+    .reg .b64 %rd<3>;
+    ld.param.u64 %rd0, [px];
+    ld.param.u32 %r0, [pn];
+    mov.u32 %r1, %ctaid.x;
+    mov.u32 %r2, %ntid.x;
+    mov.u32 %r3, %tid.x;
+    mad.lo.u32 %r4, %r1, %r2, %r3;
+    setp.ge.u32 %p, %r4, %r0;
+    @%p bra done;
+    cvta.to.global.u64 %rd1, %rd0;
+    mul.wide.u32 %rd2, %r4, 4;
+    add.u64 %rd1, %rd1, %rd2;
+    ld.global.f32 %f0, [%rd1];
+    mul.f32 %f1, %f0, %f0;
+    st.global.f32 [%rd1], %f1;
+done:
+    ret;
+}
+
+.visible .entry add(.param .u64 px, .param .u64 py, .param .u32 pn)
+{
+    .reg .pred %p;
+    .reg .f32 %f<3>;
+    .reg .b32 %r<5>;
+    .reg .b64 %rd<5>;
+    ld.param.u64 %rd0, [px];
+    ld.param.u64 %rd1, [py];
+    ld.param.u32 %r0, [pn];
+    mov.u32 %r1, %ctaid.x;
+    mov.u32 %r2, %ntid.x;
+    mov.u32 %r3, %tid.x;
+    mad.lo.u32 %r4, %r1, %r2, %r3;
+    setp.ge.u32 %p, %r4, %r0;
+    @%p bra done;
+    cvta.to.global.u64 %rd2, %rd0;
+    cvta.to.global.u64 %rd3, %rd1;
+    mul.wide.u32 %rd4, %r4, 4;
+    add.u64 %rd2, %rd2, %rd4;
+    add.u64 %rd3, %rd3, %rd4;
+    ld.global.f32 %f0, [%rd2];
+    ld.global.f32 %f1, [%rd3];
+    add.f32 %f2, %f0, %f1;
+    st.global.f32 [%rd3], %f2;
+done:
+    ret;
+}
+";
+
+/// Set in the program that runs on the model of a driver.
+const ON_THE_MODEL: &str = "ORIONRT_CUDA_MODEL";
+
+fn is_model() -> bool {
+    env::var_os(ON_THE_MODEL).is_some()
+}
+
+/// The first device, or nothing, which is said once.
+fn device() -> Option<CudaDevice> {
+    static SKIPPED: Once = Once::new();
+    match CudaDevice::open(0) {
+        Ok(device) => Some(device),
+        Err(error @ DeviceMemoryError::Unavailable { .. }) if !is_model() => {
+            SKIPPED.call_once(|| println!("skipped: tests on a device of CUDA: {error}"));
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Calls one of the three functions by which tests steer the model.
+fn model(function: &str, argument: u32) -> u32 {
+    assert!(is_model());
+    // SAFETY: the model's library is loaded, as a device was opened, and has this function.
+    unsafe {
+        let function = sys::culib().get::<extern "C" fn(u32) -> u32>(function.as_bytes());
+        function.unwrap()(argument)
+    }
+}
+
+/// A device of the model, or nothing on another driver.
+fn model_device() -> Option<CudaDevice> {
+    is_model().then(device)?
+}
+
+fn kernel(device: &CudaDevice, name: &str) -> Result<CudaKernel, DeviceMemoryError> {
+    CudaKernel::new(device, PTX, name)
+}
+
+fn square(
+    kernel: &CudaKernel,
+    stream: &CudaStream,
+    x: &CudaBuffer,
+) -> Result<(), DeviceMemoryError> {
+    let count = u32::try_from(x.size() / 4).unwrap();
+    let blocks = [count.div_ceil(32), 1, 1];
+    // SAFETY: the kernel has a buffer and its length as parameters, and the tests keep the buffer.
+    unsafe { kernel.launch(stream, &[x], &[count], blocks, [32, 1, 1]) }
+}
+
+fn refusal<T>(result: Result<T, DeviceMemoryError>) -> String {
+    match result {
+        Err(error @ DeviceMemoryError::Refused { .. }) => error.to_string(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("this should be refused"),
+    }
+}
+
+#[test]
+fn devices_say_what_planning_needs() {
+    let Some(device) = device() else { return };
+    let all = devices().unwrap();
+    let first = &all[0];
+    assert!(first.plan_alignment().is_power_of_two() && first.plan_alignment() >= 128);
+    assert_eq!(first.heaps[0].bytes, first.largest_block);
+    assert!(matches!(
+        first.kind,
+        DeviceKind::Discrete | DeviceKind::Integrated
+    ));
+    let budget = device.properties().heaps[0].budget.unwrap();
+    assert!(budget > 0 && budget <= first.largest_block);
+    let none = DeviceMemoryError::NoSuchDevice {
+        index: all.len(),
+        devices: all.len(),
+    };
+    assert_eq!(CudaDevice::open(all.len()).unwrap_err(), none);
+}
+
+#[test]
+fn transfers_keep_every_byte_and_their_neighbours() {
+    let Some(device) = device() else { return };
+    let (block, apart) = (4096, device.properties().plan_alignment());
+    let memory = CudaMemory::new(&device, block).unwrap();
+    let stream = CudaStream::new(&device).unwrap();
+    let whole = memory.buffer(0..block).unwrap();
+    let mut expected = vec![0xa5_u8; block as usize];
+    memory.upload(&stream, &whole, &expected).unwrap();
+    for (index, size) in [(0, 1), (3, 255), (15, 256), (7, 0), (8, 513)] {
+        let start = index * apart;
+        let buffer = memory.buffer(start..start + size as u64).unwrap();
+        let data: Vec<u8> = (0..size).map(|at| (at * 7 + size) as u8).collect();
+        memory.upload(&stream, &buffer, &data).unwrap();
+        expected[start as usize..start as usize + size].copy_from_slice(&data);
+        let mut all = vec![0; block as usize];
+        memory.download(&stream, &whole, &mut all).unwrap();
+        assert_eq!(all, expected);
+    }
+}
+
+#[test]
+fn a_stream_waits_for_the_work_of_another() {
+    let Some(device) = device() else { return };
+    let memory = CudaMemory::new(&device, 1024).unwrap();
+    let (x, y) = (
+        memory.buffer(0..64).unwrap(),
+        memory.buffer(512..576).unwrap(),
+    );
+    let [first, second] = [(), ()].map(|()| CudaStream::new(&device).unwrap());
+    let [square_, add] = ["square", "add"].map(|name| kernel(&device, name).unwrap());
+    let run = |waits: bool| {
+        memory.upload(&first, &x, &[3.0_f32; 16]).unwrap();
+        memory.upload(&first, &y, &[0.5_f32; 16]).unwrap();
+        square(&square_, &first, &x).unwrap();
+        let squared = first.signal().unwrap();
+        if waits {
+            second.wait(&squared).unwrap();
+        }
+        // SAFETY: the kernel has two buffers and their length as parameters.
+        unsafe { add.launch(&second, &[&x, &y], &[16], [1, 1, 1], [32, 1, 1]) }.unwrap();
+        let mut sums = [0.0_f32; 16];
+        memory.download(&second, &y, &mut sums).unwrap();
+        squared.wait().unwrap();
+        assert!(squared.is_done().unwrap());
+        sums
+    };
+    assert_eq!(run(true), [9.5; 16]);
+    if is_model() {
+        // The model's streams are in the wrong order where nothing says which is right.
+        assert_eq!(run(false), [3.5; 16]);
+    }
+}
+
+#[test]
+fn an_event_is_done_when_its_stream_is() {
+    let Some(device) = model_device() else { return };
+    let memory = CudaMemory::new(&device, 64).unwrap();
+    let (x, stream) = (
+        memory.buffer(0..64).unwrap(),
+        CudaStream::new(&device).unwrap(),
+    );
+    square(&kernel(&device, "square").unwrap(), &stream, &x).unwrap();
+    let event = stream.signal().unwrap();
+    assert!(!event.is_done().unwrap());
+    stream.finish().unwrap();
+    assert!(event.is_done().unwrap());
+}
+
+#[test]
+fn reserved_addresses_get_memory_as_it_is_needed() {
+    let Some(device) = device() else { return };
+    let stream = CudaStream::new(&device).unwrap();
+    let most = 32 << 20;
+    let memory = CudaMemory::reserve(&device, most).unwrap();
+    assert!(memory.bytes() >= most);
+    assert_eq!(memory.mapped_bytes(), 0);
+    let first = memory.buffer(0..1000).unwrap();
+    let step = memory.mapped_bytes();
+    assert!((1000..most).contains(&step), "{step}");
+    memory.upload(&stream, &first, &[7_u8; 1000]).unwrap();
+
+    // Over the end of what is mapped, and then within it again.
+    let apart = device.properties().plan_alignment();
+    let over = memory.buffer(step - apart..3 * step + 5).unwrap();
+    assert_eq!(memory.mapped_bytes(), 4 * step);
+    memory.buffer(0..4 * step).unwrap();
+    assert_eq!(memory.mapped_bytes(), 4 * step);
+    let data: Vec<u8> = (0..over.size()).map(|at| at as u8).collect();
+    memory.upload(&stream, &over, &data).unwrap();
+    let mut back = vec![0; data.len()];
+    memory.download(&stream, &over, &mut back).unwrap();
+    assert!(back == data);
+    let mut back = [0_u8; 1000];
+    memory.download(&stream, &first, &mut back).unwrap();
+    assert_eq!(back, [7; 1000]);
+    assert_eq!(memory.buffer(0..1000).unwrap().address(), first.address());
+}
+
+#[test]
+fn memory_that_is_not_there_is_a_typed_error() {
+    let Some(device) = device() else { return };
+    let largest = device.properties().largest_block;
+    let needed = largest + 1;
+    let error = CudaMemory::new(&device, needed).unwrap_err();
+    assert_eq!(error, DeviceMemoryError::TooLarge { needed, largest });
+    let error = CudaMemory::reserve(&device, u64::MAX).unwrap_err();
+    assert!(
+        matches!(error, DeviceMemoryError::TooLarge { .. }),
+        "{error}"
+    );
+
+    let Some(device) = model_device() else { return };
+    let half = CudaMemory::new(&device, largest / 2 + 1).unwrap();
+    let error = CudaMemory::new(&device, largest / 2).unwrap_err();
+    let (needed, heap) = (largest / 2, Some(largest));
+    assert_eq!(error, DeviceMemoryError::OutOfMemory { needed, heap });
+    let growing = CudaMemory::reserve(&device, 2 * largest).unwrap();
+    growing.buffer(0..1 << 20).unwrap();
+    let error = growing.buffer(0..largest).unwrap_err();
+    assert!(
+        matches!(error, DeviceMemoryError::OutOfMemory { .. }),
+        "{error}"
+    );
+    // What it has, it keeps.
+    assert_eq!(growing.mapped_bytes(), 1 << 20);
+    drop(half);
+    growing.buffer(0..largest).unwrap();
+}
+
+#[test]
+fn ranges_slices_and_streams_that_do_not_fit_are_refused() {
+    let Some(device) = device() else { return };
+    let memory = CudaMemory::new(&device, 1024).unwrap();
+    let stream = CudaStream::new(&device).unwrap();
+    let outside = refusal(memory.buffer(512..1025));
+    assert!(outside.contains("is not within the block's"), "{outside}");
+    refusal(memory.buffer(u64::MAX..u64::MAX));
+    let aligned = refusal(memory.buffer(4..512));
+    assert!(
+        aligned.contains("does not begin at a multiple of"),
+        "{aligned}"
+    );
+    let x = memory.buffer(0..8).unwrap();
+    let long = refusal(memory.upload(&stream, &x, &[0_u8; 9]));
+    assert!(
+        long.ends_with("the slice has 9 bytes, the buffer 8"),
+        "{long}"
+    );
+    refusal(memory.download(&stream, &x, &mut [0_u32]));
+    let other = CudaMemory::new(&device, 64).unwrap();
+    let foreign = refusal(other.upload(&stream, &x, &[0_u8; 8]));
+    assert!(foreign.ends_with("of another block"), "{foreign}");
+    memory.upload(&stream, &x, &[0_u64]).unwrap();
+
+    let unknown = refusal(kernel(&device, "divide"));
+    assert!(unknown.contains("compile a kernel"), "{unknown}");
+    refusal(CudaKernel::new(&device, "text\0with a zero byte", "square"));
+}
+
+#[test]
+fn a_pinned_arena_is_registered_while_it_is_lent() {
+    let Some(device) = device() else { return };
+    let arena = |pinned| Arena::builder().capacity(64 << 10).pinned(pinned).build();
+    let unpinned = arena(false).unwrap();
+    let refused = refusal(CudaPinned::new(&device, &unpinned));
+    assert!(refused.ends_with("the arena is not pinned"), "{refused}");
+    let Ok(arena) = arena(true) else {
+        println!("skipped: an arena cannot be pinned within this process's limit");
+        return;
+    };
+    let memory = CudaMemory::new(&device, 4096).unwrap();
+    let (x, stream) = (
+        memory.buffer(0..4096).unwrap(),
+        CudaStream::new(&device).unwrap(),
+    );
+    for _ in 0..2 {
+        let staging = CudaPinned::new(&device, &arena).unwrap();
+        refusal(CudaPinned::new(&device, staging.arena()));
+        let mut data = allocator_api2::vec::Vec::new_in(staging.arena());
+        data.resize(4096, 0x5a_u8);
+        memory.upload(&stream, &x, &data).unwrap();
+        data.fill(0);
+        memory.download(&stream, &x, &mut data).unwrap();
+        assert!(data.iter().all(|&byte| byte == 0x5a));
+    }
+}
+
+#[test]
+fn a_graph_is_recorded_once_and_launched_many_times() {
+    let Some(device) = device() else { return };
+    let memory = CudaMemory::new(&device, 64).unwrap();
+    let (x, stream) = (
+        memory.buffer(0..64).unwrap(),
+        CudaStream::new(&device).unwrap(),
+    );
+    let kernel = kernel(&device, "square").unwrap();
+    memory.upload(&stream, &x, &[2.0_f32; 16]).unwrap();
+    let kept: Vec<Box<dyn std::any::Any>> = vec![Box::new(x.clone()), Box::new(kernel.clone())];
+    let mut graph = CudaGraph::record(&stream, kept, |stream| {
+        let hosts = refusal(memory.upload(stream, &x, &[1.0_f32; 16]));
+        assert!(hosts.contains("the stream is being recorded"), "{hosts}");
+        square(&kernel, stream, &x)?;
+        square(&kernel, stream, &x)
+    })
+    .unwrap();
+    let mut expected = 2.0_f32;
+    for _ in 0..3 {
+        let mut data = [0.0_f32; 16];
+        memory.download(&stream, &x, &mut data).unwrap();
+        assert_eq!(data, [expected; 16]);
+        graph.launch().unwrap();
+        expected = expected.powi(4);
+    }
+    // The graph keeps what it was given, and waits for what was launched.
+    let buffer_is_last = (memory, x, kernel);
+    drop(buffer_is_last);
+    drop(graph);
+    stream.finish().unwrap();
+}
+
+#[test]
+fn a_recording_that_fails_is_ended() {
+    let Some(device) = device() else { return };
+    let stream = CudaStream::new(&device).unwrap();
+    let failure = || DeviceMemoryError::Refused {
+        action: "test",
+        answer: "as asked".to_owned(),
+    };
+    let failed = CudaGraph::record(&stream, Vec::new(), |_| Err(failure()));
+    assert_eq!(failed.unwrap_err(), failure());
+    stream.finish().unwrap();
+    let dropped = Arc::new(AtomicBool::new(false));
+    struct Kept(Arc<AtomicBool>);
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let kept: Vec<Box<dyn std::any::Any>> = vec![Box::new(Kept(Arc::clone(&dropped)))];
+    refusal(CudaGraph::record(&stream, kept, |stream| {
+        refusal(CudaGraph::record(stream, Vec::new(), |_| Ok(())));
+        Err(failure())
+    }));
+    assert!(dropped.load(Ordering::Relaxed));
+    stream.finish().unwrap();
+}
+
+#[test]
+fn blocks_wait_for_what_uses_them() {
+    let Some(device) = device() else { return };
+    let stream = CudaStream::new(&device).unwrap();
+    let kernel = kernel(&device, "square").unwrap();
+    for reserved in [false, true] {
+        let memory = match reserved {
+            false => CudaMemory::new(&device, 4096).unwrap(),
+            true => CudaMemory::reserve(&device, 1 << 20).unwrap(),
+        };
+        let x = memory.buffer(0..4096).unwrap();
+        square(&kernel, &stream, &x).unwrap();
+        drop(memory);
+        drop(x);
+        // On the model, an access to memory that was given back would have lost the device.
+        stream.finish().unwrap();
+    }
+    // So does a kernel's module.
+    let memory = CudaMemory::new(&device, 4096).unwrap();
+    let x = memory.buffer(0..4096).unwrap();
+    square(&kernel, &stream, &x).unwrap();
+    drop(kernel);
+    stream.finish().unwrap();
+}
+
+/// All that the backend can be asked for, once.
+fn everything(arena: &Arena) -> Result<(), DeviceMemoryError> {
+    let device = CudaDevice::open(0)?;
+    let memory = CudaMemory::new(&device, 4096)?;
+    let growing = CudaMemory::reserve(&device, 1 << 20)?;
+    let (x, y) = (memory.buffer(0..64)?, growing.buffer(0..64)?);
+    growing.buffer(0..1 << 20)?;
+    let staging = CudaPinned::new(&device, arena);
+    let [first, second] = [CudaStream::new(&device)?, CudaStream::new(&device)?];
+    let kernel = kernel(&device, "square")?;
+    memory.upload(&first, &x, &[2.0_f32; 16])?;
+    growing.upload(&first, &y, &[3.0_f32; 16])?;
+    square(&kernel, &first, &x)?;
+    second.wait(&first.signal()?)?;
+    let kept: Vec<Box<dyn std::any::Any>> = vec![Box::new(y.clone()), Box::new(kernel.clone())];
+    let mut graph = CudaGraph::record(&second, kept, |stream| square(&kernel, stream, &y))?;
+    graph.launch()?;
+    let mut data = [0.0_f32; 16];
+    growing.download(&second, &y, &mut data)?;
+    assert_eq!(data, [9.0; 16]);
+    second.signal()?.wait()?;
+    staging.map(drop)
+}
+
+#[test]
+fn each_refused_call_is_an_error_and_leaks_nothing() {
+    let Some(device) = model_device() else { return };
+    drop(device);
+    let pinned = Arena::builder().capacity(64 << 10).pinned(true).build();
+    let Ok(arena) = pinned else {
+        println!("skipped: an arena cannot be pinned within this process's limit");
+        return;
+    };
+    everything(&arena).unwrap();
+    assert_eq!(model("model_alive", 0), 0);
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        model("model_refuse", calls);
+        let result = everything(&arena);
+        let is_refused = model("model_refuse", 0) == 0;
+        assert_eq!(model("model_alive", 0), 0, "call {calls}: {result:?}");
+        let Err(error) = result else {
+            assert!(
+                !is_refused,
+                "call {calls} was refused, and that was not noticed"
+            );
+            break;
+        };
+        let is_typed = matches!(
+            error,
+            DeviceMemoryError::OutOfMemory { .. } | DeviceMemoryError::Refused { .. }
+        );
+        assert!(is_typed, "call {calls}: {error}");
+    }
+    assert!(calls > 30, "{calls}");
+}
+
+#[test]
+fn a_lost_device_is_a_typed_error_everywhere() {
+    let Some(device) = model_device() else { return };
+    let before = model("model_alive", 0);
+    let lost = |error: DeviceMemoryError| {
+        assert!(matches!(error, DeviceMemoryError::Lost { .. }), "{error}");
+    };
+    let memory = CudaMemory::new(&device, 4096).unwrap();
+    let growing = CudaMemory::reserve(&device, 1 << 20).unwrap();
+    let (x, stream) = (
+        memory.buffer(0..64).unwrap(),
+        CudaStream::new(&device).unwrap(),
+    );
+    let square_ = kernel(&device, "square").unwrap();
+    let event = stream.signal().unwrap();
+    let mut graph =
+        CudaGraph::record(&stream, Vec::new(), |stream| square(&square_, stream, &x)).unwrap();
+
+    model("model_lose", 1);
+    lost(memory.upload(&stream, &x, &[0_u8; 64]).unwrap_err());
+    lost(memory.download(&stream, &x, &mut [0_u8; 64]).unwrap_err());
+    lost(CudaMemory::new(&device, 64).unwrap_err());
+    lost(CudaMemory::reserve(&device, 64).unwrap_err());
+    lost(growing.buffer(0..64).unwrap_err());
+    lost(square(&square_, &stream, &x).unwrap_err());
+    lost(kernel(&device, "add").unwrap_err());
+    lost(CudaStream::new(&device).unwrap_err());
+    lost(stream.signal().unwrap_err());
+    lost(stream.wait(&event).unwrap_err());
+    lost(stream.finish().unwrap_err());
+    lost(event.is_done().unwrap_err());
+    lost(event.wait().unwrap_err());
+    lost(graph.launch().unwrap_err());
+    lost(CudaGraph::record(&stream, Vec::new(), |_| Ok(())).unwrap_err());
+    lost(device.finish().unwrap_err());
+    model("model_lose", 0);
+
+    drop((memory, growing, x, square_, event, graph, stream));
+    device.context().check_err().unwrap();
+    assert_eq!(model("model_alive", 0), before);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Kernels of several streams, each of which waits for the one before, compute what one stream
+    /// would.
+    #[test]
+    fn streams_with_events_compute_what_one_stream_would(
+        steps in proptest::collection::vec((0..4_usize, 0..3_usize), 1..24),
+    ) {
+        let Some(device) = device() else { return Ok(()) };
+        let memory = CudaMemory::new(&device, 3 * 256).unwrap();
+        let x = [0, 256, 512].map(|at| memory.buffer(at..at + 64).unwrap());
+        let streams = [(); 4].map(|()| CudaStream::new(&device).unwrap());
+        let add = kernel(&device, "add").unwrap();
+        let mut expected = [[1.0_f32; 16], [2.0; 16], [3.0; 16]];
+        for (x, data) in x.iter().zip(&expected) {
+            memory.upload(&streams[0], x, data).unwrap();
+        }
+        let mut last = streams[0].signal().unwrap();
+        for (stream, from) in steps {
+            let (stream, to) = (&streams[stream], (from + 1) % 3);
+            stream.wait(&last).unwrap();
+            let buffers = [&x[from], &x[to]];
+            // SAFETY: the kernel has two buffers and their length as parameters.
+            unsafe { add.launch(stream, &buffers, &[16], [1, 1, 1], [32, 1, 1]) }.unwrap();
+            last = stream.signal().unwrap();
+            let source = expected[from];
+            expected[to].iter_mut().zip(source).for_each(|(to, from)| *to += from);
+        }
+        last.wait().unwrap();
+        for (x, expected) in x.iter().zip(&expected) {
+            let mut data = [0.0_f32; 16];
+            memory.download(&streams[3], x, &mut data).unwrap();
+            prop_assert_eq!(&data, expected);
+        }
+    }
+}
+
+/// Compiles a library into a directory of its own, and gives the directory.
+fn library(name: &str, source: &Path) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let compiled = Command::new(compiler)
+        .args(["--edition=2024", "--crate-type=cdylib", "-Dwarnings", "-o"])
+        .arg(directory.join("libcuda.so"))
+        .arg(source)
+        .status();
+    assert!(compiled.unwrap().success());
+    directory
+}
+
+/// Runs tests of this program with another library in the place of the driver's.
+fn run_with(library: &Path, arguments: &[&str], model: bool) {
+    let mut tests = Command::new(env::current_exe().unwrap());
+    tests.env("LD_LIBRARY_PATH", library).args(arguments);
+    if model {
+        tests.env(ON_THE_MODEL, "1");
+    }
+    let output = tests.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(!text.contains("0 passed"), "{text}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn on_the_model_of_a_driver_all_tests_pass() {
+    if is_model() {
+        return;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cuda_model/driver.rs");
+    // One test at a time: they share the model's device.
+    run_with(&library("cuda_model", &source), &["--test-threads=1"], true);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_driver_that_lacks_functions_is_unavailable() {
+    if is_model() {
+        return;
+    }
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_driver.rs");
+    std::fs::write(&source, "").unwrap();
+    let library = library("no_driver", &source);
+    run_with(&library, &["--ignored", "what_is_missing_is_named"], false);
+}
+
+#[test]
+#[ignore = "run by another test, with a library that has no function"]
+fn what_is_missing_is_named() {
+    let error = CudaDevice::open(0).unwrap_err().to_string();
+    assert!(
+        error.ends_with("has no function `cuCtxGetCurrent`"),
+        "{error}"
+    );
+    assert_eq!(devices().unwrap_err().to_string(), error);
+}
