@@ -46,8 +46,8 @@ impl CudaMemory {
     }
 
     /// A block of addresses, of this size or somewhat more. It gets memory as it is needed, in
-    /// steps of some MiB: up to the end of each [`buffer`](DeviceMemory::buffer) that is made of it. So a
-    /// block can grow without moving, to the size that was reserved.
+    /// steps of some MiB: up to the end of each [`buffer`](DeviceMemory::buffer) that is made of
+    /// it. So a block can grow without moving, to the size that was reserved.
     ///
     /// # Errors
     /// The driver has no such amount of addresses, or the device is lost.
