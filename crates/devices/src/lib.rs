@@ -57,3 +57,8 @@ pub use {
     slot::{DeviceSlot, DeviceTransferError},
     slot_error::DeviceSlotError,
 };
+
+/// The examples of the page in `docs/`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/devices.md")]
+struct Page;

@@ -1,0 +1,100 @@
+//! Devices of this machine: which there are, and plans for them.
+//!
+//! What there is differs from machine to machine: a backend has devices or a reason why not.
+
+use serde_json::Value;
+
+use crate::{
+    onnx::network,
+    run::{Folder, THREE},
+};
+
+const BACKENDS: [(&str, bool); 2] = [
+    ("vulkan", cfg!(feature = "vulkan")),
+    ("wgpu", cfg!(feature = "wgpu")),
+];
+
+fn devices(folder: &Folder) -> Value {
+    folder.done(&["devices", "--json"]).json()
+}
+
+fn list<'j>(json: &'j Value, key: &str) -> &'j [Value] {
+    json[key].as_array().expect(key)
+}
+
+/// The devices of a backend.
+fn of<'j>(json: &'j Value, backend: &str) -> Vec<&'j Value> {
+    let devices = list(json, "devices").iter();
+    let is_of = |device: &&Value| {
+        let name = device["device"].as_str().expect("a name");
+        name.starts_with(&format!("{backend}:"))
+    };
+    devices.filter(is_of).collect()
+}
+
+#[test]
+fn each_backend_has_devices_or_a_reason() {
+    let folder = Folder::new();
+    let json = devices(&folder);
+    let text = folder.done(&["devices"]).stdout;
+    for (backend, is_built) in BACKENDS {
+        let found = of(&json, backend);
+        let mut reasons = list(&json, "unavailable").iter();
+        let reason = reasons.find(|it| it["backend"] == backend);
+        let reason = reason.map(|it| it["reason"].as_str().expect("a reason"));
+        assert_eq!(reason.is_none(), is_built && !found.is_empty(), "{backend}");
+        if let Some(reason) = reason {
+            let feature = format!("--features {backend}");
+            assert_eq!(reason.contains(&feature), !is_built, "{reason}");
+            assert!(text.contains(reason), "{text}");
+        }
+        for (index, device) in found.into_iter().enumerate() {
+            let name = format!("{backend}:{index}");
+            assert_eq!(device["device"], *name);
+            assert!(text.contains(&format!("{name}: ")), "{text}");
+            let alignment = device["plan_alignment"].as_u64().expect("an alignment");
+            assert!(alignment.is_power_of_two(), "{device}");
+        }
+    }
+}
+
+#[test]
+fn a_model_is_planned_with_the_alignment_of_a_device() {
+    let folder = Folder::with("model.onnx", network("1"));
+    for device in list(&devices(&folder), "devices") {
+        let name = device["device"].as_str().expect("a name");
+        let needed = device["plan_alignment"].as_u64().expect("an alignment");
+        let plan = |more: &[&str]| {
+            let args = ["plan", "model.onnx", "--device", name];
+            folder.done(&[&args[..], more].concat())
+        };
+        let json = plan(&["--json"]).json();
+        assert_eq!(
+            (&json["planned_for"], &json["alignment"]),
+            (&name.into(), &needed.max(64).into())
+        );
+        let json = plan(&["--json", "--alignment", "65536"]).json();
+        assert_eq!(json["alignment"], 65536.max(needed));
+        assert!(
+            plan(&[])
+                .stdout
+                .contains(&format!("device        {name}, "))
+        );
+    }
+}
+
+#[test]
+fn devices_that_are_not_there_are_refused() {
+    let folder = Folder::with("model.onnx", network("1"));
+    folder.write("in.csv", THREE);
+    for (backend, _) in BACKENDS {
+        let name = format!("{backend}:99");
+        let refused = folder.run(&["plan", "model.onnx", "--device", &name]);
+        refused.failed(1, &[&format!("error: {name}: ")]);
+        let refused = folder.run(&["plan", "in.csv", "--device", &name]);
+        refused.failed(2, &["column 'device'"]);
+    }
+    let refused = folder.run(&["plan", "model.onnx", "--device", "gpu0"]);
+    refused.failed(2, &["--device gpu0", "vulkan:0", "orionrt devices"]);
+    assert_eq!(folder.names(), ["in.csv", "model.onnx"]);
+}
