@@ -17,16 +17,18 @@ use crate::failure::Failure;
 pub(crate) enum Backend {
     Vulkan,
     Wgpu,
+    Cuda,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 2] = [Self::Vulkan, Self::Wgpu];
+    pub(crate) const ALL: [Self; 3] = [Self::Vulkan, Self::Wgpu, Self::Cuda];
 
     /// The name on the command line, and of the feature.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vulkan => "vulkan",
             Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
         }
     }
 
@@ -37,6 +39,8 @@ impl Backend {
             Self::Vulkan => orionrt_devices::vulkan::devices(),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => orionrt_devices::wgpu::devices(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => orionrt_devices::cuda::devices(),
             #[allow(unreachable_patterns, reason = "with all features there is no other")]
             missing => Err(DeviceMemoryError::Unavailable {
                 backend: missing.name(),

@@ -61,6 +61,12 @@ pub(crate) enum Failure {
         device: Option<String>,
         known: Vec<String>,
     },
+    /// A device cannot be used, or not for a plan.
+    #[error("{device}: {error}")]
+    DeviceMemory {
+        device: String,
+        error: orionrt_devices::DeviceMemoryError,
+    },
     /// A command cannot be started.
     #[error("{}: {source}", program.display())]
     Start { program: PathBuf, source: io::Error },

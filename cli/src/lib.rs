@@ -1,5 +1,5 @@
 //! The command line of OrionRT: `orionrt plan`, `fit`, `view`, `check`, `compare`, `share`, `run`,
-//! `demo`, `profile`, `with`, `record`, `trace`.
+//! `demo`, `devices`, `profile`, `with`, `record`, `trace`.
 //!
 //! Where something new goes:
 //!
@@ -27,6 +27,7 @@
 //! random            pseudo-random values that a seed determines
 //! page_faults       page faults of a thread or of the process
 //! resident_memory   resident memory of the process
+//! device_memory     the devices of this machine, and plans for them
 //! args              the verbs and their options
 //! format            numbers and labelled lines for people
 //! figures           the figures of lifetimes and plans that several verbs report
@@ -60,6 +61,7 @@ mod interrupt;
 mod random;
 mod page_faults;
 mod resident_memory;
+mod device_memory;
 mod args;
 mod format;
 mod figures;

@@ -73,6 +73,7 @@ fn run(
         #[cfg(not(all(feature = "engine", target_os = "linux")))]
         Command::Run(_) => verbs::run(),
         Command::Demo(args) => verbs::demo(&args),
+        Command::Devices(args) => verbs::devices(&args),
         Command::Profile(args) => verbs::profile(&args),
         #[cfg(target_os = "linux")]
         Command::With(args) => return verbs::with(&args),

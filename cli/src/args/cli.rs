@@ -20,6 +20,7 @@ use super::{
     check::CheckArgs,
     compare::CompareArgs,
     demo::DemoArgs,
+    devices::DevicesArgs,
     fit::FitArgs,
     plan::PlanArgs,
     profile::ProfileArgs,
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     /// Run three networks with their tensors in planned slots and on the heap; with --capacity, in
     /// less memory than their peak
     Demo(DemoArgs),
+    /// List the devices of this machine, with what matters for planning their memory
+    Devices(DevicesArgs),
     /// Look at a heap profile in pprof's format: who holds the memory, and what has changed
     Profile(ProfileArgs),
     /// Run any program on OrionRT's heap, without compiling it again
@@ -122,7 +125,7 @@ impl Command {
             Self::Run(args) => (&args.dims, &[]),
             #[cfg(not(all(feature = "engine", target_os = "linux")))]
             Self::Run(_) => (&[], &[]),
-            Self::Demo(_) | Self::Profile(_) => (&[], &[]),
+            Self::Demo(_) | Self::Devices(_) | Self::Profile(_) => (&[], &[]),
             #[cfg(target_os = "linux")]
             Self::With(_) | Self::Record(_) => (&[], &[]),
             Self::Trace(_) => (&[], &[]),

@@ -22,6 +22,7 @@ mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
 mod demo;
+mod devices;
 mod profile;
 #[cfg(target_os = "linux")]
 mod profile_setting;
@@ -37,6 +38,7 @@ pub(crate) use check::CheckArgs;
 pub(crate) use cli::{Cli, Command};
 pub(crate) use compare::CompareArgs;
 pub(crate) use demo::{DemoArgs, Way};
+pub(crate) use devices::DevicesArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use plan::PlanArgs;
 pub(crate) use profile::ProfileArgs;

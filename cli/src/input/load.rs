@@ -17,14 +17,16 @@ use super::{
     heaptrack,
     loaded::{Input, Origin},
     model::{self, failure},
-    options::{refuse_device, refuse_model_options, refuse_part},
+    options::{refuse_device, refuse_device_of_model, refuse_model_options, refuse_part},
     process,
     read::{Source, looks_like_model},
     snapshot,
     streams::Streams,
     xla,
 };
-use crate::{args::SourceArgs, failure::Failure, progress, resident_memory};
+use crate::{
+    args::SourceArgs, device_memory::PlannedDevice, failure::Failure, progress, resident_memory,
+};
 
 /// The alignment of a model's tensors, unless the user gives one: a cache line.
 const MODEL_ALIGNMENT: u64 = 64;
@@ -112,8 +114,13 @@ pub(crate) fn load_each(args: &SourceArgs) -> Result<Vec<Input>, Failure> {
     let start = Instant::now();
     let source = Source::open(path)?;
     let kind = Kind::of(&source)?;
+    let planned_for = planned_for(args, kind)?;
     let given = args.alignment.as_ref().map(|alignment| alignment.0);
     let alignment = given.unwrap_or_else(|| kind.alignment(args));
+    let needed = planned_for
+        .as_ref()
+        .map(|device| device.properties.plan_alignment());
+    let alignment = needed.map_or(alignment, |needed| alignment.max(needed));
     let message = format!("reading {}", path.display());
     let memories = progress::with_spinner(message, || memories(kind, args, source, alignment))?;
     let load_time = start.elapsed();
@@ -123,6 +130,7 @@ pub(crate) fn load_each(args: &SourceArgs) -> Result<Vec<Input>, Failure> {
             _ => alignment,
         },
         device: loaded.device,
+        planned_for: planned_for.clone(),
         lifetimes: loaded.lifetimes,
         origin: loaded.origin,
         calls: loaded.calls,
@@ -131,6 +139,13 @@ pub(crate) fn load_each(args: &SourceArgs) -> Result<Vec<Input>, Failure> {
         peak_rss_bytes: resident_memory::peak(),
     };
     Ok(memories.into_iter().map(input).collect())
+}
+
+/// The device of this machine that a model is to be planned for.
+fn planned_for(args: &SourceArgs, kind: Kind) -> Result<Option<PlannedDevice>, Failure> {
+    let name = args.device.as_ref().and_then(|name| name.parse().ok());
+    let name = name.filter(|_| kind == Kind::Model);
+    name.map(PlannedDevice::find).transpose()
 }
 
 /// What a loader has of a memory.
@@ -171,8 +186,10 @@ fn memories(
     source: Source,
     alignment: u64,
 ) -> Result<Vec<Loaded>, Failure> {
-    if !matches!(kind, Kind::Snapshot | Kind::Csv) {
-        refuse_device(args)?;
+    match kind {
+        Kind::Snapshot | Kind::Csv => {}
+        Kind::Model => refuse_device_of_model(args)?,
+        _ => refuse_device(args)?,
     }
     if kind != Kind::Process {
         refuse_part(args)?;

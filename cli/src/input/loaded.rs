@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     args::{Aliasing, Order},
+    device_memory::PlannedDevice,
     figures::{self, Limits},
     target::Role,
 };
@@ -33,6 +34,8 @@ use crate::{
 pub(crate) struct Input {
     /// Whose memory it is, if the file has several.
     pub(crate) device: Option<Device>,
+    /// The device of this machine that the plan is for, if one is given.
+    pub(crate) planned_for: Option<PlannedDevice>,
     pub(crate) lifetimes: Lifetimes,
     /// The least alignment of every offset, in bytes.
     pub(crate) alignment: u64,

@@ -7,6 +7,7 @@
 
 use crate::{
     args::{Aliasing, Order, SourceArgs, Unknown},
+    device_memory::DeviceName,
     failure::Failure,
 };
 
@@ -54,6 +55,17 @@ pub(super) fn refuse_device(args: &SourceArgs) -> Result<(), Failure> {
     match &args.device {
         Some(device) => Err(no_devices(args, device)),
         None => Ok(()),
+    }
+}
+
+/// Fails if a device is given that is not one of this machine.
+pub(super) fn refuse_device_of_model(args: &SourceArgs) -> Result<(), Failure> {
+    match &args.device {
+        Some(device) if device.parse::<DeviceName>().is_err() => Err(Failure::Usage(format!(
+            "--device {device}: a model is planned for a device of this machine, expected a name \
+             such as vulkan:0, as 'orionrt devices' lists them"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -23,6 +23,7 @@ mod run;
 mod run_without_engine;
 mod demo_capacity;
 mod demo;
+mod devices;
 #[cfg(target_os = "linux")]
 mod preloaded;
 #[cfg(target_os = "linux")]
@@ -34,6 +35,7 @@ mod trace;
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
+pub(crate) use devices::devices;
 pub(crate) use fit::fit;
 pub(crate) use plan::plan;
 pub(crate) use profile::profile;

@@ -9,9 +9,10 @@ use crate::{
     run::{Folder, THREE},
 };
 
-const BACKENDS: [(&str, bool); 2] = [
+const BACKENDS: [(&str, bool); 3] = [
     ("vulkan", cfg!(feature = "vulkan")),
     ("wgpu", cfg!(feature = "wgpu")),
+    ("cuda", cfg!(feature = "cuda")),
 ];
 
 fn devices(folder: &Folder) -> Value {

@@ -78,6 +78,7 @@ fn help_has_examples_and_the_version_is_that_of_the_package() {
         &["compare"],
         &["share"],
         &["demo"],
+        &["devices"],
         &["run"],
     ];
     for verb in verbs {

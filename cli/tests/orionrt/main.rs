@@ -24,6 +24,7 @@ mod parts;
 mod page;
 mod maps;
 mod devices;
+mod device_memory;
 mod donated;
 mod regions;
 mod pools;

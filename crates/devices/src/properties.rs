@@ -137,4 +137,19 @@ impl DeviceProperties {
         }
         Ok(())
     }
+
+    /// Checks that one of the device's heaps is as large as a block; nothing is known of a device
+    /// without heaps.
+    ///
+    /// # Errors
+    /// [`DeviceMemoryError::OutOfMemory`] with the size of the largest heap.
+    pub fn check_heaps(&self, bytes: u64) -> Result<(), DeviceMemoryError> {
+        match self.heaps.iter().map(|heap| heap.bytes).max() {
+            Some(heap) if heap < bytes => Err(DeviceMemoryError::OutOfMemory {
+                needed: bytes,
+                heap: Some(heap),
+            }),
+            _ => Ok(()),
+        }
+    }
 }

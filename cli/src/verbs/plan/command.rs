@@ -50,6 +50,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     if found.is_without_parts {
         input.leave_parts_out();
     }
+    if let Some(device) = &input.planned_for {
+        device.check(&found.plan)?;
+    }
     if found.failure.is_none() {
         write(args, input, &found.plan)?;
     }

@@ -25,6 +25,8 @@ pub(crate) struct Json<'p> {
     elapsed_ms: f64,
     alignment: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    planned_for: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<why::Json<'p>>,
@@ -61,6 +63,10 @@ pub(crate) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         plan: PlanJson::new(plan),
         elapsed_ms: format::milliseconds(found.time),
         alignment: input.alignment,
+        planned_for: input
+            .planned_for
+            .as_ref()
+            .map(|device| device.name.to_string()),
         capacity: args.capacity,
         why_not: found.why.as_ref().map(|why| why::json(why, plan)),
         kept: found.kept.map(|kept| kept.tensors),

@@ -30,6 +30,12 @@ pub(crate) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         Origin::MemorySpaces(facts) => lines = alternate::lines(lines, facts, plan),
         Origin::Csv(_) | Origin::Rows => {}
     }
+    if let Some(device) = &input.planned_for {
+        lines = lines.line(
+            "device",
+            format!("{}, {}", device.name, device.properties.name),
+        );
+    }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
     let total = format::bytes(plan.lifetimes().total_bytes());
     let (alignment, seed) = (input.alignment, args.search.seed);
