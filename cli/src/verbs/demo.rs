@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use orionrt::lifetimes::Uncopied;
+use orionrt::{Plan, lifetimes::Uncopied, parts::PartsPlan};
 use serde::Serialize;
 
 use super::demo_capacity;
@@ -21,7 +21,7 @@ use crate::{
 
 const WEIGHTS_SEED: u64 = 1;
 /// The letters of the longest bar.
-const BAR: usize = 40;
+const BAR: usize = 32;
 
 pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let networks = networks(WEIGHTS_SEED).map_err(Failure::demo)?;
@@ -92,14 +92,15 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &Measured) -> std::
         duration(network.planning_time)
     )?;
     let sum = plan_off.lifetimes().total_bytes();
-    let parts = network.parts.as_ref().map(|parts| parts.plan.peak());
+    let parts = network.parts.as_ref().map(|parts| &parts.plan);
     for (label, bytes) in [
         ("sum of sizes", Some(sum)),
         ("heap", Some(network.heap_peak_bytes)),
         ("planned, own bytes each", Some(plan_off.peak())),
         ("planned, views and in place", Some(plan.peak())),
-        ("planned, parts as well", parts),
         ("lower bound", Some(plan.lower_bound())),
+        ("planned, parts as well", parts.map(Plan::peak)),
+        ("lower bound with parts", parts.map(Plan::lower_bound)),
     ] {
         let Some(bytes) = bytes else { continue };
         writeln!(
@@ -134,24 +135,28 @@ fn network_text(text: &mut String, args: &DemoArgs, network: &Measured) -> std::
     )?;
     row("time per inference", time(planned), time(heap))?;
     if let Some(parts) = &network.parts {
-        let Uncopied {
-            declared,
-            operands,
-            bytes,
-            ..
-        } = parts.uncopied;
-        writeln!(
-            text,
-            "  parts: {operands} of {declared} operands of concatenations are written where the \
-             result has them:\n         {} less to copy, and the same bits",
-            short_bytes(bytes)
-        )?;
+        writeln!(text, "{}", parts_text(plan, parts))?;
     }
     writeln!(
         text,
         "  outputs: bit-identical in {} runs of each (medians of {})",
         args.iterations + 1,
         args.iterations
+    )
+}
+
+/// What operands within the results of concatenations change.
+fn parts_text(plan: &Plan, parts: &PartsPlan) -> String {
+    let Uncopied {
+        declared,
+        operands,
+        bytes,
+        ..
+    } = parts.uncopied;
+    let [before, peak, bytes] = [plan.peak(), parts.plan.peak(), bytes].map(short_bytes);
+    format!(
+        "  parts: {operands} of {declared} operands of concatenations are written where the result \
+         has them:\n         peak {peak} instead of {before}, {bytes} less to copy, the same bits"
     )
 }
 

@@ -14,11 +14,13 @@ fn all_networks_run_and_their_outputs_are_bit_identical() {
     for part in [
         "transformer encoder: 62 tensors, 61 operators",
         "convolutional network: 37 tensors, 36 operators",
-        "U-Net: 47 tensors, 46 operators",
+        "U-Net: 38 tensors, 37 operators",
         "planned, own bytes each",
         "planned, views and in place",
         "planned, parts as well",
+        "lower bound with parts",
         "parts: 4 of 4 operands of concatenations",
+        "peak 1.25 MiB instead of 1.50 MiB, 1.12 MiB less to copy, the same bits",
         "heap",
         "sum of sizes",
         "lower bound",
@@ -55,10 +57,10 @@ fn json_has_consistent_numbers_of_all_networks() {
         let has_parts = network["name"] == "U-Net";
         assert_eq!(
             network["uncopied_bytes"].as_u64(),
-            has_parts.then_some(3 << 19)
+            has_parts.then_some(9 << 17)
         );
         if has_parts {
-            assert!(bytes("planned_parts_bytes") <= bytes("planned_bytes"));
+            assert!(bytes("planned_parts_bytes") < bytes("lower_bound"));
             assert_eq!(bytes("planned_parts_bytes"), bytes("lower_bound_parts"));
         }
         assert_eq!(network["bit_identical"], true);

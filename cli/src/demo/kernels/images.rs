@@ -1,5 +1,4 @@
-//! The kernels that know where a pixel lies: convolution windows, depthwise convolution, pooling
-//! and upsampling.
+//! The kernels that know where a pixel lies: convolution windows, pooling and upsampling.
 //!
 //! Stands on nothing. Keeps the invariant of [`kernels`](super): every element of the output is
 //! written and depends on values alone.
@@ -17,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 /// The side of a convolution window in pixels.
-const WINDOW: usize = 3;
+pub const WINDOW: usize = 3;
 
 /// The pixels of a 3×3 window.
 pub const WINDOW_PIXELS: usize = WINDOW * WINDOW;
@@ -108,32 +107,6 @@ pub fn upsample(x: &[f32], image: Image, y: &mut [f32]) {
     }
 }
 
-/// A 3×3 convolution of each channel by itself, with `weight [9, channels]` (from top left to
-/// bottom right), `bias [channels]` and zeros outside of the image; `y` has the shape of `x`.
-pub fn depthwise(x: &[f32], image: Image, weight: &[f32], bias: &[f32], y: &mut [f32]) {
-    let Image {
-        height,
-        width,
-        channels,
-    } = image;
-    assert_eq!((x.len(), y.len()), (image.elements(), image.elements()));
-    assert_eq!(weight.len(), WINDOW_PIXELS * channels);
-    for (pixel, y) in y.chunks_exact_mut(channels).enumerate() {
-        let (row, column) = (pixel / width, pixel % width);
-        y.copy_from_slice(bias);
-        for (i, weight) in weight.chunks_exact(channels).enumerate() {
-            // One more than the row and column, so that none is negative.
-            let (r, c) = (row + i / WINDOW, column + i % WINDOW);
-            if (1..=height).contains(&r) && (1..=width).contains(&c) {
-                let x = &x[((r - 1) * width + c - 1) * channels..][..channels];
-                for (y, (x, w)) in y.iter_mut().zip(x.iter().zip(weight)) {
-                    *y += x * w;
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,25 +172,5 @@ mod tests {
         };
         let y = output(12, |y| upsample(&[1., 2., 3.], wide, y));
         assert_eq!(y, [1., 1., 2., 2., 3., 3., 1., 1., 2., 2., 3., 3.]);
-    }
-
-    #[test]
-    fn depthwise_is_a_convolution_of_each_channel() {
-        let image = Image {
-            height: 4,
-            width: 3,
-            channels: 2,
-        };
-        // Small whole numbers, so that sums are exact in any order.
-        let x: Vec<f32> = (0..24).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
-        let weight: Vec<f32> = (0..18).map(|i| (i * 5 % 7) as f32 - 3.0).collect();
-        let y = output(24, |y| depthwise(&x, image, &weight, &[0.5, -0.5], y));
-        let windows = output(216, |y| im2col(&x, image, y));
-        for (i, y) in y.iter().enumerate() {
-            let (pixel, c) = (i / 2, i % 2);
-            let window = &windows[pixel * 18..][..18];
-            let products = (0..9).map(|k| window[k * 2 + c] * weight[k * 2 + c]);
-            assert_eq!(*y, products.sum::<f32>() + [0.5, -0.5][c]);
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! All kernels as one type, with their weights.
 //!
-//! Stands on the arithmetic in `matrix`, `rowwise` and `images`. Knows how many tensors a kernel
-//! reads, how long its result is, and which operands the result may overwrite or be a view of; the
-//! network declares that to the planner. Kernels panic if the lengths do not fit, which the
-//! network's builder rules out.
+//! Stands on the arithmetic in `matrix`, `rowwise`, `images` and `convolution`. Knows how many
+//! tensors a kernel reads, how long its result is, and which operands the result may overwrite or
+//! be a view of; the network declares that to the planner. Kernels panic if the lengths do not fit,
+//! which the network's builder rules out.
 //!
 //! Invariant: [`run_in_place`](Kernel::run_in_place) computes the same bits as
 //! [`run`](Kernel::run), since both forms of a kernel share their arithmetic.
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 use super::{
+    convolution::convolution,
     images::{self, Image},
     matrix::{self, Heads},
     rowwise,
@@ -31,9 +32,9 @@ pub enum Kernel {
     },
     /// [`matrix::blocked_linear`].
     BlockedLinear {
-        /// The number of blocks.
-        blocks: usize,
-        /// `[blocks, in, out]`.
+        /// The columns of each block.
+        columns: Vec<usize>,
+        /// For each block `[columns, out]`.
         weight: Vec<f32>,
         /// `[out]`.
         bias: Vec<f32>,
@@ -73,13 +74,13 @@ pub enum Kernel {
     Add,
     /// [`images::im2col`] of this image.
     Im2col(Image),
-    /// [`images::depthwise`] of this image.
-    Depthwise {
-        /// The shape of its operand and of its result.
-        image: Image,
-        /// `[9, channels]`.
+    /// [`convolution`] of images whose channels lie in blocks.
+    Convolution {
+        /// The shape of each block.
+        blocks: Vec<Image>,
+        /// For each block `[9, channels, out]`.
         weight: Vec<f32>,
-        /// `[channels]`.
+        /// `[out]`.
         bias: Vec<f32>,
     },
     /// [`images::max_pool`] of this image.
@@ -118,7 +119,7 @@ impl Kernel {
             Self::Linear { weight, .. }
             | Self::BlockedLinear { weight, .. }
             | Self::StackedLinear { weight, .. }
-            | Self::Depthwise { weight, .. } => Some(weight),
+            | Self::Convolution { weight, .. } => Some(weight),
             _ => None,
         }
     }
@@ -161,6 +162,10 @@ impl Kernel {
             Self::AttentionScores(heads) => heads.count * (read[0] / heads.width).pow(2),
             Self::AttentionMix(_) => read[1],
             Self::Im2col(image) => image.elements() * images::WINDOW_PIXELS,
+            Self::Convolution { blocks, bias, .. } => {
+                let pixels = blocks.first().map(|image| image.height * image.width);
+                pixels.unwrap_or(0) * bias.len()
+            }
             Self::MaxPool(image) => image.elements() / 4,
             Self::Upsample(image) => image.elements() * 4,
             Self::Concat => read[0] + read[1],
@@ -179,20 +184,20 @@ impl Kernel {
         match (self, inputs) {
             (Self::Linear { weight, bias }, [x]) => matrix::linear(x, weight, bias, output),
             (Self::Linear { bias, .. }, [x, weight]) => matrix::linear(x, weight, bias, output),
-            (Self::BlockedLinear { blocks, bias, .. }, [x, weight]) => {
-                matrix::blocked_linear(x, *blocks, weight, bias, output)
+            (Self::BlockedLinear { columns, bias, .. }, [x, weight]) => {
+                matrix::blocked_linear(x, columns, weight, bias, output)
             }
             (Self::StackedLinear { count, bias, .. }, [x, weight]) => {
                 matrix::stacked_linear(x, *count, weight, bias, output)
             }
             (
                 Self::BlockedLinear {
-                    blocks,
+                    columns,
                     weight,
                     bias,
                 },
                 [x],
-            ) => matrix::blocked_linear(x, *blocks, weight, bias, output),
+            ) => matrix::blocked_linear(x, columns, weight, bias, output),
             (
                 Self::StackedLinear {
                     count,
@@ -213,15 +218,15 @@ impl Kernel {
             (Self::Add, [a, b]) => rowwise::add(a, b, output),
             (Self::Im2col(image), [x]) => images::im2col(x, *image, output),
             (
-                Self::Depthwise {
-                    image,
+                Self::Convolution {
+                    blocks,
                     weight,
                     bias,
                 },
                 [x],
-            ) => images::depthwise(x, *image, weight, bias, output),
-            (Self::Depthwise { image, bias, .. }, [x, weight]) => {
-                images::depthwise(x, *image, weight, bias, output)
+            ) => convolution(x, blocks, weight, bias, output),
+            (Self::Convolution { blocks, bias, .. }, [x, weight]) => {
+                convolution(x, blocks, weight, bias, output)
             }
             (Self::MaxPool(image), [x]) => images::max_pool(x, *image, output),
             (Self::Upsample(image), [x]) => images::upsample(x, *image, output),

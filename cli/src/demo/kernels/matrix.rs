@@ -51,20 +51,24 @@ pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     general_mat_mul(1.0, &x, &weight, 1.0, &mut matrix_mut(y, outputs));
 }
 
-/// `y = x[0] · weight[0] + x[1] · weight[1] + … + bias` for blocks of columns, `x [blocks, rows,
-/// in]` and `weight [blocks, in, out]`, `bias [out]`, `y [rows, out]`: [`linear`] of a matrix whose
-/// columns lie in several matrices, one after the other.
-pub fn blocked_linear(x: &[f32], blocks: usize, weight: &[f32], bias: &[f32], y: &mut [f32]) {
+/// `y = x[0] · weight[0] + x[1] · weight[1] + … + bias` for blocks of columns, `x[i] [rows,
+/// columns[i]]` and `weight[i] [columns[i], out]`, `bias [out]`, `y [rows, out]`: [`linear`] of a
+/// matrix whose columns lie in several matrices, one after the other.
+pub fn blocked_linear(x: &[f32], columns: &[usize], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     let outputs = bias.len();
     for row in y.chunks_exact_mut(outputs) {
         row.copy_from_slice(bias);
     }
-    let weights = weight.len() / blocks;
-    let each = x.chunks_exact(x.len() / blocks);
-    for (x, weight) in each.zip(weight.chunks_exact(weights)) {
-        let (x, weight) = (matrix(x, weights / outputs), matrix(weight, outputs));
-        general_mat_mul(1.0, &x, &weight, 1.0, &mut matrix_mut(y, outputs));
+    let rows = y.len() / outputs;
+    let (mut x, mut weight) = (x, weight);
+    for &columns in columns {
+        let (block, other_blocks) = x.split_at(rows * columns);
+        let (own, others) = weight.split_at(columns * outputs);
+        let (block, own) = (matrix(block, columns), matrix(own, outputs));
+        general_mat_mul(1.0, &block, &own, 1.0, &mut matrix_mut(y, outputs));
+        (x, weight) = (other_blocks, others);
     }
+    assert!(x.is_empty() && weight.is_empty(), "blocks are missing");
 }
 
 /// `count` products of the same `x [rows, in]`, one after the other: `y[i] = x · weight[i] +
@@ -216,18 +220,16 @@ pub(super) mod tests {
 
     #[test]
     fn a_product_of_blocks_is_that_of_their_columns_side_by_side() {
-        let (rows, inputs, outputs) = (5, 3, 4);
-        let (x, weight) = (
-            values(2 * rows * inputs, 1),
-            values(2 * inputs * outputs, 2),
-        );
+        let (rows, columns, outputs) = (5, [3, 2], 4);
+        let (x, weight) = (values(rows * 5, 1), values(5 * outputs, 2));
         let bias = values(outputs, 3);
-        let (first, second) = x.split_at(rows * inputs);
-        let rows_of = |x: &[f32]| x.chunks(inputs).map(<[f32]>::to_vec).collect::<Vec<_>>();
-        let pairs = rows_of(first).into_iter().zip(rows_of(second));
+        let (first, second) = x.split_at(rows * columns[0]);
+        let pairs = first.chunks(columns[0]).zip(second.chunks(columns[1]));
         let side_by_side: Vec<f32> = pairs.flat_map(|(a, b)| [a, b].concat()).collect();
         let expected = output(rows * outputs, |y| linear(&side_by_side, &weight, &bias, y));
-        let blocks = output(rows * outputs, |y| blocked_linear(&x, 2, &weight, &bias, y));
+        let blocks = output(rows * outputs, |y| {
+            blocked_linear(&x, &columns, &weight, &bias, y);
+        });
         assert_close(&blocks, &expected);
     }
 

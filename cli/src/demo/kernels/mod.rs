@@ -1,10 +1,11 @@
 //! What the nodes of a network compute, over slices of `f32`.
 //!
 //! ```text
-//! matrix    matrix products, alone and as attention; the mean of rows
-//! rowwise   kernels that can work in place: element by element, or row by row
-//! images    kernels that know where a pixel lies: convolution windows, pooling
-//! kernel    all of them as one type, with their weights
+//! matrix       matrix products, alone and as attention; the mean of rows
+//! rowwise      kernels that can work in place: element by element, or row by row
+//! images       kernels that know where a pixel lies: convolution windows, pooling
+//! convolution  a 3×3 convolution that lays no windows out
+//! kernel       all of them as one type, with their weights
 //! ```
 //!
 //! Invariant: a kernel writes every element of its output and nothing else, and the result depends
@@ -19,6 +20,7 @@
 pub mod matrix;
 pub mod rowwise;
 pub mod images;
+mod convolution;
 mod kernel;
 
 pub use kernel::{Kernel, MAX_READS};

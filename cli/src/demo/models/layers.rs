@@ -48,11 +48,23 @@ impl Weights {
         }
     }
 
-    /// A matrix product whose operand has `blocks` blocks of `inputs` columns each.
-    pub fn blocked_linear(&mut self, blocks: usize, inputs: usize, outputs: usize) -> Kernel {
+    /// A matrix product whose operand has blocks of these numbers of columns.
+    pub fn blocked_linear(&mut self, columns: &[usize], outputs: usize) -> Kernel {
+        let inputs: usize = columns.iter().sum();
         Kernel::BlockedLinear {
-            blocks,
-            weight: self.scaled(blocks * inputs, blocks * inputs * outputs),
+            columns: columns.to_vec(),
+            weight: self.scaled(inputs, inputs * outputs),
+            bias: self.uniform(outputs, 0.1),
+        }
+    }
+
+    /// A 3×3 convolution of these blocks of channels, which lays no windows out.
+    pub fn convolution(&mut self, blocks: &[Image], outputs: usize) -> Kernel {
+        let channels: usize = blocks.iter().map(|image| image.channels).sum();
+        let inputs = WINDOW_PIXELS * channels;
+        Kernel::Convolution {
+            blocks: blocks.to_vec(),
+            weight: self.scaled(inputs, inputs * outputs),
             bias: self.uniform(outputs, 0.1),
         }
     }
@@ -80,7 +92,8 @@ pub fn layer_norm(width: usize) -> Kernel {
     }
 }
 
-/// A 3×3 convolution that keeps the sides and writes `channels` channels.
+/// A 3×3 convolution that keeps the sides and writes `channels` channels: its windows are laid out
+/// in a tensor, and one matrix product follows.
 pub fn convolution(
     net: &mut NetworkBuilder,
     weights: &mut Weights,
