@@ -27,5 +27,7 @@ mod fitted;
 
 pub(crate) use fitted::{Means, MeasuredFit, measure_fitted};
 pub(crate) use measure::{Measured, Runs, measure};
+#[cfg(test)]
+pub(crate) use models::medium_networks;
 pub(crate) use models::networks;
 pub(crate) use network::Network;

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::demo_capacity;
 use crate::{
-    args::{Capacity, DemoArgs},
-    demo::{Means, Measured, Network, Runs, measure, measure_fitted, networks},
+    args::DemoArgs,
+    demo::{Measured, Runs, measure, networks},
     failure::Failure,
     format::{bar, duration, milliseconds, short_bytes, thousands},
     output, progress,
@@ -26,7 +26,7 @@ const BAR: usize = 32;
 pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let networks = networks(WEIGHTS_SEED).map_err(Failure::demo)?;
     if let Some(capacity) = args.capacity {
-        return within(args, capacity, &networks);
+        return demo_capacity::within(args, capacity, &networks);
     }
     let measured = progress::with_spinner("running three networks", || {
         measure(&networks, args.iterations)
@@ -35,21 +35,6 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
         output::print_json(&Json::of(args, &measured))
     } else {
         output::print(&text(args, &measured))
-    }
-}
-
-fn within(args: &DemoArgs, capacity: Capacity, networks: &[Network]) -> Result<(), Failure> {
-    let means = Means {
-        ways: args.ways(),
-        stream_weights: args.stream_weights,
-    };
-    let measured = progress::with_spinner("running three networks in less memory", || {
-        measure_fitted(networks, capacity, &means, args.iterations)
-    })?;
-    if args.json {
-        output::print_json(&demo_capacity::Json::of(args, capacity, &measured))
-    } else {
-        output::print(&demo_capacity::text(args, capacity, &measured))
     }
 }
 

@@ -27,18 +27,37 @@ pub fn networks(seed: u64) -> Result<[Network; 3], GraphError> {
 /// Encoder, classifier and U-Net in sizes that run at once, for tests.
 #[cfg(test)]
 pub fn small_networks(seed: u64) -> [Network; 3] {
+    scaled(seed, [2, 8, 2, 8], 8, [4, 6, 8])
+}
+
+/// Encoder, classifier and U-Net in sizes at which pages of memory and times can be told, for
+/// tests.
+#[cfg(test)]
+pub fn medium_networks(seed: u64) -> [Network; 3] {
+    scaled(seed, [2, 64, 4, 64], 32, [8, 16, 32])
+}
+
+/// The three networks with these layers, positions, heads and columns of the encoder, this side of
+/// the pictures, and these channels.
+#[cfg(test)]
+fn scaled(
+    seed: u64,
+    [layers, positions, count, width]: [usize; 4],
+    side: usize,
+    channels: [usize; 3],
+) -> [Network; 3] {
     use crate::demo::kernels::{images::Image, matrix::Heads};
     let picture = Image {
-        height: 8,
-        width: 8,
+        height: side,
+        width: side,
         channels: 3,
     };
     let encoder = Encoder {
-        layers: 2,
-        positions: 8,
-        heads: Heads { count: 2, width: 8 },
+        layers,
+        positions,
+        heads: Heads { count, width },
     };
-    let (stages, levels) = ([4, 6, 8], [4, 6, 8]);
+    let (stages, levels) = (channels, channels);
     let networks = [
         encoder.network(seed),
         Classifier { picture, stages }.network(seed),

@@ -22,5 +22,5 @@ mod u_net;
 mod all;
 
 #[cfg(test)]
-pub use all::small_networks;
+pub use all::{medium_networks, small_networks};
 pub use all::{networks, sample_input};
