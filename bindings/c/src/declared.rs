@@ -36,6 +36,8 @@ struct Operator {
     views: Vec<(TensorId, TensorId, u64)>,
     /// The result, and the operand whose bytes it may take.
     in_place: Vec<(TensorId, TensorId)>,
+    /// The operand, the result that has its bytes, and where in that it begins, in bytes.
+    parts: Vec<(TensorId, TensorId, u64)>,
     stream: u32,
     waits: Vec<OpId>,
 }
@@ -64,7 +66,9 @@ impl Declared {
             let views = operator.views.iter();
             let op = views.fold(op, |op, &(result, of, offset)| op.view(result, of, offset));
             let in_place = operator.in_place.iter();
-            let _ = in_place.fold(op, |op, &(result, of)| op.in_place(result, of));
+            let op = in_place.fold(op, |op, &(result, of)| op.in_place(result, of));
+            let parts = operator.parts.iter();
+            let _ = parts.fold(op, |op, &(of, result, at)| op.part(of, result, at));
         }
         for construct in &self.constructs {
             match construct {
@@ -147,6 +151,18 @@ impl Declared {
     ) -> Result<(), Failure> {
         let pair = (self.tensor(result)?, self.tensor(of)?);
         self.operator(op)?.in_place.push(pair);
+        Ok(())
+    }
+
+    pub(crate) fn add_part(
+        &mut self,
+        op: usize,
+        operand: usize,
+        result: usize,
+        offset: u64,
+    ) -> Result<(), Failure> {
+        let part = (self.tensor(operand)?, self.tensor(result)?, offset);
+        self.operator(op)?.parts.push(part);
         Ok(())
     }
 

@@ -119,6 +119,31 @@ pub unsafe extern "C" fn orionrt_graph_add_in_place(
     unsafe { change(graph, error, |graph| graph.add_in_place(op, result, of)) }
 }
 
+/// Declares that a result of an operator has the bytes of an operand, from byte `offset` of the
+/// result on, as that of a concatenation along the outermost axis has. With
+/// `ORIONRT_ALIASING_PARTS` the operand then lies within the result, where that is safe. Adds both
+/// to what the operator reads and writes.
+///
+/// # Safety
+/// `graph` is null or a live handle, and no other thread uses it; `error` is null or may be written
+/// to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_graph_add_part(
+    graph: *mut orionrt_graph,
+    op: usize,
+    operand: usize,
+    result: usize,
+    offset: u64,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(graph, error, |graph| {
+            graph.add_part(op, operand, result, offset)
+        })
+    }
+}
+
 /// Puts an operator on a stream; all are on stream 0 by default. Operators of one stream run in
 /// order; those of different streams run side by side unless one waits for the other.
 ///

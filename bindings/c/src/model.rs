@@ -5,14 +5,14 @@
 
 use std::ffi::c_char;
 
-use orionrt_models::{Model, ModelError, load, parse};
+use orionrt_models::{Model, ModelError, Options, load, parse};
 
 use crate::aliasing::aliasing;
 use crate::boundary::{Answer, Handle, ask, copy_of, free, get};
 use crate::error::{create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_lifetimes;
-use crate::model_options::orionrt_model_options;
+use crate::model_options::{ModelOptions, orionrt_model_options};
 use crate::pointers::{path, slice};
 use crate::status::orionrt_status::{self, *};
 use crate::text::orionrt_string;
@@ -39,6 +39,16 @@ impl From<ModelError> for Failure {
     }
 }
 
+/// The model that a reader makes with these options.
+fn read(
+    options: &ModelOptions,
+    read: impl FnOnce(&Options) -> Result<Model, ModelError>,
+) -> Result<Model, Failure> {
+    let mut model = read(&options.read)?;
+    model.graph = options.donated.in_graph(model.graph)?;
+    Ok(model)
+}
+
 /// Reads an ONNX or TensorFlow Lite file. Weights of large files and files beside it are not read.
 ///
 /// # Safety
@@ -54,7 +64,8 @@ pub unsafe extern "C" fn orionrt_model_read(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         create(model, error, || {
-            Ok(load(self::path(path)?, &copy_of(options))?)
+            let path = self::path(path)?;
+            read(&copy_of(options), |options| load(path, options))
         })
     }
 }
@@ -76,7 +87,7 @@ pub unsafe extern "C" fn orionrt_model_parse(
     unsafe {
         create(model, error, || {
             let bytes = slice(bytes, length, "bytes")?;
-            Ok(parse(bytes, &copy_of(options))?)
+            read(&copy_of(options), |options| parse(bytes, options))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What the caller decides about a model file before it is read.
 //!
-//! Stands on `boundary` and on `orionrt-models`. Needs the feature `models`.
+//! Stands on `boundary`, `donated` and on `orionrt-models`. Needs the feature `models`.
 
 use std::ffi::c_char;
 
@@ -8,24 +8,34 @@ use orionrt_models::{InputValue, Options, Unknown};
 
 use crate::alignment::check_alignment;
 use crate::boundary::{Handle, free, give};
+use crate::donated::Donated;
 use crate::error::{change, orionrt_error};
 use crate::pointers::{slice, string};
 use crate::status::orionrt_status;
 
 /// What you decide about a model before it is read. Where a function takes it, null means: no
-/// dimensions, no values of inputs, an alignment of 64 bytes. Free it with
+/// dimensions, no values of inputs, no donated inputs, an alignment of 64 bytes. Free it with
 /// `orionrt_model_options_free`.
 pub struct orionrt_model_options(());
 
+/// What the handle stands for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ModelOptions {
+    /// What the reader of model files is given.
+    pub(crate) read: Options,
+    /// The inputs that are given up in the graph that was read.
+    pub(crate) donated: Donated,
+}
+
 impl Handle for orionrt_model_options {
     const NAME: &'static str = "options";
-    type Value = Options;
+    type Value = ModelOptions;
 }
 
 /// Options with their defaults.
 #[unsafe(no_mangle)]
 pub extern "C" fn orionrt_model_options_new() -> *mut orionrt_model_options {
-    give(Options::new())
+    give(ModelOptions::default())
 }
 
 /// Sets the size of a dimension by its name, or the upper bound of one that depends on data.
@@ -43,7 +53,7 @@ pub unsafe extern "C" fn orionrt_model_options_set_dimension(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         change(options, error, |options| {
-            options.dims.insert(string(name, "name")?.into(), size);
+            options.read.dims.insert(string(name, "name")?.into(), size);
             Ok(())
         })
     }
@@ -68,7 +78,8 @@ pub unsafe extern "C" fn orionrt_model_options_set_input(
         change(options, error, |options| {
             let name = string(name, "name")?;
             let values = slice(values, count, "values")?.to_vec();
-            options.inputs.insert(name.into(), InputValue::Ints(values));
+            let value = InputValue::Ints(values);
+            options.read.inputs.insert(name.into(), value);
             Ok(())
         })
     }
@@ -89,7 +100,7 @@ pub unsafe extern "C" fn orionrt_model_options_set_alignment(
     unsafe {
         change(options, error, |options| {
             check_alignment(bytes)?;
-            options.alignment = bytes;
+            options.read.alignment = bytes;
             Ok(())
         })
     }
@@ -110,7 +121,7 @@ pub unsafe extern "C" fn orionrt_model_options_set_skip_unknown(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         change(options, error, |options| {
-            options.unknown = if skip { Unknown::Skip } else { Unknown::Refuse };
+            options.read.unknown = if skip { Unknown::Skip } else { Unknown::Refuse };
             Ok(())
         })
     }
@@ -131,7 +142,49 @@ pub unsafe extern "C" fn orionrt_model_options_set_tflite_micro(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         change(options, error, |options| {
-            *options = options.clone().tflite_micro();
+            options.read = options.read.clone().tflite_micro();
+            Ok(())
+        })
+    }
+}
+
+/// Gives up the bytes of an input of the model by its name: with `ORIONRT_ALIASING_IN_PLACE` or
+/// `ORIONRT_ALIASING_PARTS`, results may be written over it, as its value is not needed after the
+/// model has run. Reading the model fails with `ORIONRT_UNKNOWN_NAME` if it has no such input, and
+/// with `ORIONRT_BAD_GRAPH` if the input is an output, too.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
+/// zero byte; `error` is null or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_donate(
+    options: *mut orionrt_model_options,
+    name: *const c_char,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            options.donated.add(string(name, "name")?);
+            Ok(())
+        })
+    }
+}
+
+/// Gives up the bytes of all inputs of the model, as `orionrt_model_options_donate` does of one.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
+/// written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_donate_all(
+    options: *mut orionrt_model_options,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            options.donated.add_all();
             Ok(())
         })
     }

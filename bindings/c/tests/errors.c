@@ -233,8 +233,10 @@ static void graphs(void) {
   OK(orionrt_graph_add_operator(graph, "write", NULL, 0, &x, 1, NULL, &error));
   OK(orionrt_graph_add_operator(graph, "again", NULL, 0, &x, 1, NULL, &error));
   REFUSED(orionrt_lifetimes_from_graph(graph, 2, &made, &error), ORIONRT_BAD_GRAPH, "'again'");
-  REFUSED(orionrt_lifetimes_from_graph(graph, 3, &made, &error), ORIONRT_INVALID_ARGUMENT,
-          "aliasing is 3");
+  REFUSED(orionrt_lifetimes_from_graph(graph, 4, &made, &error), ORIONRT_INVALID_ARGUMENT,
+          "aliasing is 4");
+  REFUSED(orionrt_graph_add_part(graph, 7, x, x, 0, &error), ORIONRT_INVALID_ARGUMENT,
+          "an operator is 7");
   OK(orionrt_graph_add_tensor(graph, "x", 8, 1, NULL, &error));
   REFUSED(orionrt_lifetimes_from_graph(graph, 2, &made, &error), ORIONRT_DUPLICATE_NAME, "'x'");
   orionrt_graph_free(graph);
@@ -277,6 +279,8 @@ static void models(void) {
           "name");
   REFUSED(orionrt_model_options_set_input(options, "n", NULL, 1, &error), ORIONRT_NULL_POINTER,
           "values");
+  REFUSED(orionrt_model_options_donate(options, NULL, &error), ORIONRT_NULL_POINTER, "name");
+  REFUSED(orionrt_model_options_donate_all(NULL, &error), ORIONRT_NULL_POINTER, "options");
   orionrt_model_options_free(options);
 }
 #endif

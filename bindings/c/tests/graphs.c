@@ -1,4 +1,4 @@
-/* Lifetimes of graphs: views, results in place, streams, branches, loops, a better order. */
+/* Lifetimes of graphs: views, results in place, parts, streams, branches, loops, a better order. */
 
 #include "check.h"
 
@@ -48,6 +48,31 @@ static void donated_inputs_are_written_over(void) {
   OK(orionrt_graph_donate(graph, y, &error));
   REFUSED(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_IN_PLACE, &lifetimes, &error),
           ORIONRT_BAD_GRAPH, "donated");
+  orionrt_graph_free(graph);
+}
+
+static void operands_lie_within_the_result_of_a_concatenation(void) {
+  orionrt_graph *graph = orionrt_graph_new();
+  size_t a, b, joined, op;
+  OK(orionrt_graph_add_tensor(graph, "a", 100, 4, &a, &error));
+  OK(orionrt_graph_add_tensor(graph, "b", 60, 4, &b, &error));
+  OK(orionrt_graph_add_tensor(graph, "joined", 160, 4, &joined, &error));
+  OK(orionrt_graph_add_operator(graph, "load a", NULL, 0, &a, 1, NULL, &error));
+  OK(orionrt_graph_add_operator(graph, "load b", NULL, 0, &b, 1, NULL, &error));
+  OK(orionrt_graph_add_operator(graph, "concatenate", NULL, 0, NULL, 0, &op, &error));
+  OK(orionrt_graph_add_part(graph, op, a, joined, 0, &error));
+  OK(orionrt_graph_add_part(graph, op, b, joined, 100, &error));
+  OK(orionrt_graph_add_output(graph, joined, &error));
+  orionrt_lifetimes *copied = NULL, *within = NULL;
+  OK(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_IN_PLACE, &copied, &error));
+  CHECK(orionrt_lifetimes_load(copied) == 320);
+  OK(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_PARTS, &within, &error));
+  CHECK(orionrt_lifetimes_load(within) == 160);
+  orionrt_row row;
+  OK(orionrt_lifetimes_row(within, b, &row, &error));
+  CHECK(row.root == joined && row.root_offset == 100);
+  orionrt_lifetimes_free(within), orionrt_lifetimes_free(copied);
+  REFUSED(orionrt_graph_add_part(graph, op, 3, joined, 0, &error), ORIONRT_INVALID_ARGUMENT, "3");
   orionrt_graph_free(graph);
 }
 
@@ -165,6 +190,7 @@ static void operators_are_reordered_if_that_needs_less(void) {
 int main(void) {
   graphs_have_views_and_results_in_place();
   donated_inputs_are_written_over();
+  operands_lie_within_the_result_of_a_concatenation();
   outputs_have_the_bytes_of_inputs();
   graphs_have_streams_branches_and_loops();
   operators_are_reordered_if_that_needs_less();

@@ -75,6 +75,69 @@ static void models_are_read_from_memory_and_from_files(void) {
   CHECK(remove("plans_test.onnx") == 0);
 }
 
+/* The peak of a plan of a model that is read with these options, which are freed. */
+static uint64_t peak(const uint8_t *bytes, size_t length, orionrt_model_options *options,
+                     uint32_t aliasing) {
+  orionrt_model *model = NULL;
+  OK(orionrt_model_parse(bytes, length, options, &model, &error));
+  orionrt_model_options_free(options);
+  orionrt_lifetimes *lifetimes = NULL;
+  OK(orionrt_lifetimes_from_model(model, aliasing, &lifetimes, &error));
+  orionrt_model_free(model);
+  orionrt_plan *plan = planned(lifetimes, NULL);
+  const uint64_t bytes_of_it = orionrt_plan_peak(plan);
+  orionrt_plan_free(plan);
+  orionrt_lifetimes_free(lifetimes);
+  return bytes_of_it;
+}
+
+/* Options with tensors at multiples of 8 bytes. */
+static orionrt_model_options *tight(void) {
+  orionrt_model_options *options = orionrt_model_options_new();
+  OK(orionrt_model_options_set_alignment(options, 8, &error));
+  return options;
+}
+
+static void inputs_of_models_are_given_up(void) {
+  CHECK(peak(relu, sizeof relu, tight(), ORIONRT_ALIASING_IN_PLACE) == 2 * 24);
+  for (int all = 0; all < 2; all++)
+    for (uint32_t aliasing = ORIONRT_ALIASING_OFF; aliasing <= ORIONRT_ALIASING_PARTS; aliasing++) {
+      orionrt_model_options *options = tight();
+      if (all)
+        OK(orionrt_model_options_donate_all(options, &error));
+      else
+        OK(orionrt_model_options_donate(options, "x", &error));
+      const uint64_t expected = aliasing < ORIONRT_ALIASING_IN_PLACE ? 2 * 24 : 24;
+      CHECK(peak(relu, sizeof relu, options, aliasing) == expected);
+    }
+  orionrt_model_options *options = tight();
+  OK(orionrt_model_options_donate(options, "y", &error));
+  orionrt_model *model = NULL;
+  REFUSED(orionrt_model_parse(relu, sizeof relu, options, &model, &error), ORIONRT_UNKNOWN_NAME,
+          "no input of the model is called 'y'; expected one of x");
+  CHECK(model == NULL);
+  orionrt_model_options_free(options);
+}
+
+/* a = Relu(x), b = Sigmoid(a), both of 2 x 3 floats; y = Concat(a, b) along the first axis. */
+static const uint8_t joined[] = {
+  0x08, 8, 0x42, 2, 0x10, 13, 0x3a, 108,
+  0x0a, 12, 0x0a, 1, 'x', 0x12, 1, 'a', 0x22, 4, 'R', 'e', 'l', 'u',
+  0x0a, 15, 0x0a, 1, 'a', 0x12, 1, 'b', 0x22, 7, 'S', 'i', 'g', 'm', 'o', 'i', 'd',
+  0x0a, 30, 0x0a, 1, 'a', 0x0a, 1, 'b', 0x12, 1, 'y', 0x22, 6, 'C', 'o', 'n', 'c', 'a', 't',
+  0x2a, 11, 0x0a, 4, 'a', 'x', 'i', 's', 0x18, 0, 0xa0, 0x01, 2,
+  0x12, 1, 'g',
+  0x5a, 19, 0x0a, 1, 'x', 0x12, 14, 0x0a, 12, 0x08, 1, 0x12, 8,
+  0x0a, 2, 0x08, 2, 0x0a, 2, 0x08, 3,
+  0x62, 19, 0x0a, 1, 'y', 0x12, 14, 0x0a, 12, 0x08, 1, 0x12, 8,
+  0x0a, 2, 0x08, 4, 0x0a, 2, 0x08, 3,
+};
+
+static void operands_of_models_lie_within_the_results_of_concatenations(void) {
+  CHECK(peak(joined, sizeof joined, tight(), ORIONRT_ALIASING_IN_PLACE) == 4 * 24);
+  CHECK(peak(joined, sizeof joined, tight(), ORIONRT_ALIASING_PARTS) == 2 * 24);
+}
+
 /* Another one: t = Identity(s), both of 2 x 3 strings, which are no memory of a plan. */
 static const uint8_t strings[] = {
   0x08, 8, 0x42, 2, 0x10, 13, 0x3a, 63,
@@ -102,6 +165,8 @@ int main(void) {
   several_models_share_a_region();
 #ifdef ORIONRT_MODELS
   models_are_read_from_memory_and_from_files();
+  inputs_of_models_are_given_up();
+  operands_of_models_lie_within_the_results_of_concatenations();
   what_is_left_out_is_named();
 #endif
   return EXIT_SUCCESS;

@@ -199,6 +199,15 @@ void inputs_are_given_up() {
   CHECK(graph.donate(y).lifetimes().error().status() == ORIONRT_BAD_GRAPH);
 }
 
+void operands_lie_within_a_result() {
+  orionrt::graph graph;
+  const auto a = graph.tensor("a", 100, 4), joined = graph.tensor("joined", 120, 4);
+  graph.op("load", {}, {a});
+  graph.part(graph.op("pad", {}, {}), a, joined, 20).output(joined);
+  CHECK(graph.lifetimes().value().load() == 220);
+  CHECK(graph.lifetimes(ORIONRT_ALIASING_PARTS).value().load() == 120);
+}
+
 void graphs_become_lifetimes() {
   orionrt::graph graph;
   const auto x = graph.tensor("x", 100, 4), y = graph.tensor("y", 100, 4);
@@ -325,6 +334,7 @@ int main() {
   gaps_and_offsets_are_read_back();
   windows_are_added_and_read_back();
   inputs_are_given_up();
+  operands_lie_within_a_result();
   graphs_become_lifetimes();
   models_share_a_region();
   searches_are_watched();
@@ -336,6 +346,8 @@ int main() {
   CHECK(!model && model.error().status() == ORIONRT_IO);
   const auto micro = orionrt::model_options().tflite_micro().parse(std::vector<std::uint8_t>{1});
   CHECK(!micro && micro.error().status() == ORIONRT_BAD_MODEL);
+  const auto donated = orionrt::model_options().donate("x").donate_all().read("no such file");
+  CHECK(!donated && donated.error().status() == ORIONRT_IO);
 #endif
   return EXIT_SUCCESS;
 }

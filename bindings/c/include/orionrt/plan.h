@@ -225,6 +225,13 @@ enum orionrt_aliasing
    * Views, and results in place: a result takes the bytes of an operand where that is safe.
    */
   ORIONRT_ALIASING_IN_PLACE = 2,
+  /**
+   * Views, results in place, and parts: an operand of a concatenation lies in its result from
+   * its write on, where that is safe, and need not be copied. It is for executors that go by
+   * offsets. Parts raise no load, but tie offsets to each other: where the lower peak counts,
+   * plan with `ORIONRT_ALIASING_IN_PLACE`, too.
+   */
+  ORIONRT_ALIASING_PARTS = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -269,7 +276,7 @@ typedef struct orionrt_model orionrt_model;
 #if defined(ORIONRT_MODELS)
 /**
  * What you decide about a model before it is read. Where a function takes it, null means: no
- * dimensions, no values of inputs, an alignment of 64 bytes. Free it with
+ * dimensions, no values of inputs, no donated inputs, an alignment of 64 bytes. Free it with
  * `orionrt_model_options_free`.
  */
 typedef struct orionrt_model_options orionrt_model_options;
@@ -991,6 +998,23 @@ orionrt_status orionrt_graph_add_in_place(struct orionrt_graph *graph,
                                           size_t result,
                                           size_t of,
                                           struct orionrt_error **error);
+
+/**
+ * Declares that a result of an operator has the bytes of an operand, from byte `offset` of the
+ * result on, as that of a concatenation along the outermost axis has. With
+ * `ORIONRT_ALIASING_PARTS` the operand then lies within the result, where that is safe. Adds both
+ * to what the operator reads and writes.
+ *
+ * Pointers:
+ * `graph` is null or a live handle, and no other thread uses it; `error` is null or may be written
+ * to.
+ */
+orionrt_status orionrt_graph_add_part(struct orionrt_graph *graph,
+                                      size_t op,
+                                      size_t operand,
+                                      size_t result,
+                                      uint64_t offset,
+                                      struct orionrt_error **error);
 
 /**
  * Puts an operator on a stream; all are on stream 0 by default. Operators of one stream run in
@@ -1818,6 +1842,34 @@ orionrt_status orionrt_model_options_set_skip_unknown(struct orionrt_model_optio
  */
 orionrt_status orionrt_model_options_set_tflite_micro(struct orionrt_model_options *options,
                                                       struct orionrt_error **error);
+#endif
+
+#if defined(ORIONRT_MODELS)
+/**
+ * Gives up the bytes of an input of the model by its name: with `ORIONRT_ALIASING_IN_PLACE` or
+ * `ORIONRT_ALIASING_PARTS`, results may be written over it, as its value is not needed after the
+ * model has run. Reading the model fails with `ORIONRT_UNKNOWN_NAME` if it has no such input, and
+ * with `ORIONRT_BAD_GRAPH` if the input is an output, too.
+ *
+ * Pointers:
+ * `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
+ * zero byte; `error` is null or may be written to.
+ */
+orionrt_status orionrt_model_options_donate(struct orionrt_model_options *options,
+                                            const char *name,
+                                            struct orionrt_error **error);
+#endif
+
+#if defined(ORIONRT_MODELS)
+/**
+ * Gives up the bytes of all inputs of the model, as `orionrt_model_options_donate` does of one.
+ *
+ * Pointers:
+ * `options` is null or a live handle, and no other thread uses it; `error` is null or may be
+ * written to.
+ */
+orionrt_status orionrt_model_options_donate_all(struct orionrt_model_options *options,
+                                                struct orionrt_error **error);
 #endif
 
 #if defined(ORIONRT_MODELS)

@@ -40,6 +40,10 @@ class graph : public detail::builder<graph, orionrt_graph, orionrt_graph_free> {
   graph& in_place(std::size_t op, std::size_t result, std::size_t of) & {
     return set(orionrt_graph_add_in_place, op, result, of);
   }
+  /// A result has the bytes of an operand, from byte `offset` of the result on.
+  graph& part(std::size_t op, std::size_t operand, std::size_t result, std::uint64_t offset) & {
+    return set(orionrt_graph_add_part, op, operand, result, offset);
+  }
   graph& stream(std::size_t op, std::uint32_t stream) & {
     return set(orionrt_graph_set_stream, op, stream);
   }

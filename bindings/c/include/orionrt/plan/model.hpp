@@ -60,6 +60,12 @@ class model_options : public detail::builder<model_options, orionrt_model_option
   }
   /// Sets the alignment, too.
   model_options& tflite_micro() & { return set(orionrt_model_options_set_tflite_micro); }
+  /// Gives up the bytes of an input, so that results in place may be written over it.
+  model_options& donate(const std::string& name) & {
+    return set(orionrt_model_options_donate, name.c_str());
+  }
+  /// Gives up the bytes of all inputs.
+  model_options& donate_all() & { return set(orionrt_model_options_donate_all); }
 
   // The same of options without a name.
   model_options dimension(const std::string& name, std::uint64_t size) && {
@@ -71,6 +77,8 @@ class model_options : public detail::builder<model_options, orionrt_model_option
   model_options alignment(std::uint64_t bytes) && { return std::move(alignment(bytes)); }
   model_options skip_unknown(bool skip = true) && { return std::move(skip_unknown(skip)); }
   model_options tflite_micro() && { return std::move(tflite_micro()); }
+  model_options donate(const std::string& name) && { return std::move(donate(name)); }
+  model_options donate_all() && { return std::move(donate_all()); }
 
   /// Reads a model file.
   result<model> read(const std::string& path) const {
