@@ -14,10 +14,13 @@ use std::{
 
 use orionrt_alloc::Arena;
 use orionrt_devices::{
-    DeviceKind, DeviceMemory, DeviceMemoryError,
-    cuda::{CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaPinned, CudaStream},
-    cuda::{cudarc::driver::sys, devices},
+    DeviceArena, DeviceKind, DeviceMemory, DeviceMemoryError, DeviceSlotError, StreamId,
+    cuda::{
+        CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaPinned, CudaStream,
+        CudaStreams, CudaStreamsError, cudarc::driver::sys, devices,
+    },
 };
+use orionrt_plan::{Lifetimes, Planner, TensorId};
 use proptest::prelude::*;
 
 /// `x[i] *= x[i]` and `y[i] += x[i]`, for `i < n`.
@@ -428,6 +431,113 @@ fn blocks_wait_for_what_uses_them() {
     square(&kernel, &stream, &x).unwrap();
     drop(kernel);
     stream.finish().unwrap();
+}
+
+#[test]
+fn streams_are_claimed_in_the_order_in_which_the_device_runs_them() {
+    let Some(device) = device() else { return };
+    // `b` has the bytes of `a`.
+    let rows = [("a", 0, 1, 64, 256), ("b", 1, 2, 64, 256)];
+    let plan = Planner::new()
+        .plan(&Lifetimes::from_rows(rows).unwrap())
+        .unwrap();
+    let [a, b] = [0, 1].map(TensorId::new);
+    let [first, second] = [0, 1].map(StreamId::new);
+    let streams = CudaStreams::new(&device, 2).unwrap();
+    let arena = DeviceArena::new(CudaMemory::new(&device, plan.peak()).unwrap()).unwrap();
+    let pool = arena.pool(&plan, streams.order()).unwrap();
+    let squared = kernel(&device, "square").unwrap();
+    let memory = arena.memory();
+
+    for value in [2.0_f32, 3.0] {
+        let tensor = pool.slot(a, first).unwrap();
+        let on = |stream| streams.stream(stream).unwrap();
+        memory
+            .upload(on(first), tensor.buffer(), &[value; 16])
+            .unwrap();
+        square(&squared, on(first), tensor.buffer()).unwrap();
+        // The next stream reads it in a copy of its own, when it has waited.
+        let written = streams.signal(first).unwrap();
+        assert!(matches!(
+            tensor.read_on(second),
+            Err(DeviceSlotError::Unordered { .. })
+        ));
+        streams.wait(second, &written).unwrap();
+        tensor.read_on(second).unwrap();
+        let mut data = [0.0_f32; 16];
+        memory
+            .download(on(second), tensor.buffer(), &mut data)
+            .unwrap();
+        assert_eq!(data, [value * value; 16]);
+
+        square(&squared, on(first), tensor.buffer()).unwrap();
+        tensor.write_on(first).unwrap_err();
+        let read = streams.signal(second).unwrap();
+        streams.wait(first, &read).unwrap();
+        tensor.write_on(first).unwrap();
+        drop(tensor);
+        // Without a wait, the bytes are not the other stream's.
+        assert!(matches!(
+            pool.slot(b, second),
+            Err(DeviceSlotError::Unordered { .. })
+        ));
+        let given_up = streams.signal(first).unwrap();
+        streams.wait(second, &given_up).unwrap();
+        let tensor = pool.slot(b, second).unwrap();
+        memory
+            .upload(on(second), tensor.buffer(), &[0.5_f32; 16])
+            .unwrap();
+        tensor.read_on(StreamId::HOST).unwrap_err();
+        streams
+            .wait(StreamId::HOST, &streams.signal(second).unwrap())
+            .unwrap();
+        tensor.read_on(StreamId::HOST).unwrap();
+        drop(tensor);
+        streams
+            .wait(first, &streams.signal(StreamId::HOST).unwrap())
+            .unwrap();
+    }
+
+    let unknown = StreamId::new(2);
+    for error in [
+        streams.signal(unknown).unwrap_err(),
+        streams.stream(StreamId::HOST).unwrap_err().into(),
+        CudaStreams::new(&device, 2)
+            .unwrap()
+            .wait(first, &streams.signal(second).unwrap())
+            .unwrap_err(),
+    ] {
+        assert!(matches!(error, CudaStreamsError::Order(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_range_is_lent_again_when_the_device_has_done_its_work() {
+    let Some(device) = model_device() else { return };
+    let arena = DeviceArena::new(CudaMemory::new(&device, 4096).unwrap()).unwrap();
+    let (stream, squared) = (
+        CudaStream::new(&device).unwrap(),
+        kernel(&device, "square").unwrap(),
+    );
+    let block = arena.allocate(4096).unwrap();
+    square(&squared, &stream, block.buffer()).unwrap();
+    drop(block);
+    assert_eq!(arena.stats().set_aside, 4096);
+    let done = stream.signal().unwrap();
+    assert!(!done.is_done().unwrap());
+    // There is no other range: this waits for the device.
+    let block = arena.allocate(4096).unwrap();
+    assert!(done.is_done().unwrap());
+    drop(block);
+    assert_eq!(arena.stats().set_aside, 0);
+
+    // An engine says that it has launched something itself.
+    let block = arena.allocate(4096).unwrap();
+    device.note_submission();
+    drop(block);
+    assert_eq!(arena.stats().set_aside, 4096);
+    device.finish().unwrap();
+    arena.allocate(4096).unwrap();
 }
 
 /// All that the backend can be asked for, once.

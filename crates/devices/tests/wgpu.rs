@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex, Once};
 
 use orionrt_devices::{
-    DeviceMemory, DeviceMemoryError,
+    DeviceArena, DeviceMemory, DeviceMemoryError, StreamId, StreamOrder,
     wgpu::{WgpuCommands, WgpuDevice, WgpuKernel, WgpuMemory, devices, wgpu},
 };
+use orionrt_plan::{Lifetimes, Planner, TensorId};
 use proptest::prelude::*;
 
 /// Adds `y += x * factor`, with the factor as a constant.
@@ -59,9 +60,9 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A distance between tensors that is aligned, and enough for those of 64 bytes.
+/// A distance between tensors that is aligned, and a multiple of which a block is.
 fn distance(device: &WgpuDevice) -> u64 {
-    device.properties().plan_alignment().max(64)
+    device.properties().plan_alignment().max(256)
 }
 
 fn refusal<T>(result: Result<T, DeviceMemoryError>) -> String {
@@ -97,14 +98,14 @@ fn transfers_keep_every_byte_and_their_neighbours() {
     let Some(device) = device() else { return };
     let apart = distance(&device);
     let block = 16 * apart;
-    // Chunks of 24 bytes, so that most transfers go in several pieces.
-    let memory = WgpuMemory::with_staging(&device, block, 24).unwrap();
+    // Chunks of 200 bytes, so that many transfers go in several pieces.
+    let memory = WgpuMemory::with_staging(&device, block, 200).unwrap();
     let whole = memory.buffer(0..block).unwrap();
     let mut expected = vec![0xa5_u8; block as usize];
     memory.upload(&whole, &expected).unwrap();
 
     let transfer = (0..16_u64, 0..=apart, any::<u8>());
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(64));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(24));
     let expected = Mutex::new(&mut expected);
     let checked = runner.run(&transfer, |(index, size, value)| {
         let (start, size) = (index * apart, size as usize);
@@ -401,6 +402,109 @@ fn an_engine_encodes_recorded_commands_in_a_pass_of_its_own() {
     let mut squares = [0.0_f32; 16];
     memory.download(&x, &mut squares).unwrap();
     assert_eq!(squares, [9.0; 16]);
+}
+
+#[test]
+fn a_plan_of_tensors_with_odd_sizes_is_laid_into_an_arena() {
+    let Some(device) = device() else { return };
+    let align = device.properties().plan_alignment();
+    // `c` has the bytes of `a`.
+    let rows = [
+        ("a", 0, 1, 37, align),
+        ("b", 0, 2, 6, align),
+        ("c", 1, 2, 35, align),
+    ];
+    let plan = Planner::new()
+        .plan(&Lifetimes::from_rows(rows).unwrap())
+        .unwrap();
+    let [a, b, c] = [0, 1, 2].map(TensorId::new);
+    let arena = DeviceArena::new(WgpuMemory::new(&device, 1 << 16).unwrap()).unwrap();
+    let queue = StreamId::new(0);
+    let pool = arena.pool(&plan, &StreamOrder::new(1)).unwrap();
+    let memory = arena.memory();
+    let (first, other) = (pool.slot(a, queue).unwrap(), pool.slot(b, queue).unwrap());
+    memory.upload(first.buffer(), &[1_u8; 37]).unwrap();
+    memory.upload(other.buffer(), &[2_u8; 6]).unwrap();
+    assert!(pool.slot(c, queue).is_err());
+    let mut data = [0_u8; 37];
+    memory.download(first.buffer(), &mut data).unwrap();
+    assert_eq!(data, [1; 37]);
+    drop(first);
+    let last = pool.slot(c, queue).unwrap();
+    memory.upload(last.buffer(), &[3_u8; 35]).unwrap();
+    let mut data = [0_u8; 6];
+    memory.download(other.buffer(), &mut data).unwrap();
+    assert_eq!(data, [2; 6]);
+    refusal(memory.upload(last.buffer(), &[3_u8; 32]));
+    refusal(memory.upload(last.buffer(), &[3_u8; 37]));
+}
+
+const NO_LAYERS: &str = "unable to find layer";
+
+/// What wgpu and the layers under it log as wrong, in this process.
+struct Complaints(Mutex<Vec<String>>);
+
+impl log::Log for Complaints {
+    fn enabled(&self, about: &log::Metadata<'_>) -> bool {
+        about.target().contains("vulkan::instance")
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        // The layers speak through the callback of the instance, which also says if there are none.
+        let text = record.args().to_string();
+        let is_complaint = record.level() <= log::Level::Warn || text.contains(NO_LAYERS);
+        if self.enabled(record.metadata()) && is_complaint {
+            self.0.lock().unwrap().push(text);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn validation_layers_have_nothing_to_say() {
+    static COMPLAINTS: Complaints = Complaints(Mutex::new(Vec::new()));
+    let mut options = wgpu::InstanceDescriptor::new_without_display_handle();
+    options.flags = wgpu::InstanceFlags::VALIDATION;
+    log::set_max_level(log::LevelFilter::Debug);
+    log::set_logger(&COMPLAINTS).unwrap();
+    let Some(device) = engine(options) else {
+        return;
+    };
+    let apart = distance(&device);
+    let memory = WgpuMemory::with_staging(&device, 2 * apart, 16).unwrap();
+    let (x, y) = (
+        memory.buffer(0..64).unwrap(),
+        memory.buffer(apart..apart + 64).unwrap(),
+    );
+    let add = WgpuKernel::new(&device, ADD, "add", 2, 4).unwrap();
+    let mut commands = WgpuCommands::new(&device);
+    for _ in 0..3 {
+        let factor = 2.0_f32.to_le_bytes();
+        commands
+            .dispatch(&add, &[&x, &y], &factor, [1, 1, 1])
+            .unwrap();
+        commands
+            .dispatch(&add, &[&y, &x], &factor, [1, 1, 1])
+            .unwrap();
+    }
+    for _ in 0..2 {
+        memory.upload(&x, &[1.0_f32; 16]).unwrap();
+        memory.upload(&y, &[0.0_f32; 16]).unwrap();
+        device.submit(&commands).unwrap();
+        let mut data = [0.0_f32; 16];
+        memory.download(&x, &mut data).unwrap();
+        assert!(data.iter().all(|&value| value > 1.0));
+    }
+    drop((memory, commands, add, x, y));
+    device.wait().unwrap();
+    drop(device);
+    let complaints = COMPLAINTS.0.lock().unwrap();
+    if complaints.iter().any(|text| text.contains(NO_LAYERS)) {
+        println!("skipped: the validation layers of Vulkan are not installed");
+        return;
+    }
+    assert_eq!(*complaints, Vec::<String>::new());
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use cudarc::driver::{CudaContext, DriverError, result, sys::CUdevice_attribute_enum};
 
@@ -15,6 +18,12 @@ use crate::{
 /// What addresses of the driver's own allocations are multiples of, and more than the widest access
 /// of a kernel needs.
 const ALIGNMENT: u64 = 256;
+
+/// How much work the devices of this process were given, counted when the driver has accepted it.
+///
+/// One count is right for all contexts: whoever has waited for a context may add all that was
+/// counted before, as the work of others does not use its memory.
+static SUBMITTED: AtomicU64 = AtomicU64::new(0);
 
 /// What of each device matters for planning, in the order of their numbers. No context is made, so
 /// what is free of their memory is not known.
@@ -35,6 +44,8 @@ pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
 pub struct CudaDevice {
     context: Arc<CudaContext>,
     properties: Arc<DeviceProperties>,
+    /// The largest number of a submission that is known to have ended with all before it.
+    completed: Arc<AtomicU64>,
 }
 
 impl CudaDevice {
@@ -68,9 +79,11 @@ impl CudaDevice {
             properties(ordinal, Some(free as u64))
         });
         let properties = Arc::new(described.map_err(|error| asked.answered(error))?);
+        let completed = Arc::new(AtomicU64::new(submitted()));
         Ok(Self {
             context,
             properties,
+            completed,
         })
     }
 
@@ -92,8 +105,23 @@ impl CudaDevice {
     /// [`DeviceMemoryError::Lost`], or a stream is being recorded.
     pub fn finish(&self) -> Result<(), DeviceMemoryError> {
         let asked = Asked::to("finish its work");
+        let submitted = submitted();
         let finished = self.context.synchronize();
-        finished.map_err(|error| asked.answered(error))
+        finished.map_err(|error| asked.answered(error))?;
+        self.completed.fetch_max(submitted, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Says that an engine has given the device work of its own which uses buffers: kernels that it
+    /// launched itself, after they were launched. An arena does not lend the bytes of such a buffer
+    /// again before that has ended.
+    pub fn note_submission(&self) {
+        SUBMITTED.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The largest number such that this submission and all before it are known to have ended.
+    pub(super) fn completed(&self) -> u64 {
+        self.completed.load(Ordering::Acquire)
     }
 
     /// Makes the context the calling thread's, before its functions are called.
@@ -119,6 +147,11 @@ impl CudaDevice {
             bytes: Some((needed, heap)),
         }
     }
+}
+
+/// The number of the last submission.
+pub(super) fn submitted() -> u64 {
+    SUBMITTED.load(Ordering::Acquire)
 }
 
 fn properties(ordinal: i32, budget: Option<u64>) -> Result<DeviceProperties, DriverError> {

@@ -69,7 +69,9 @@ impl CudaGraph {
     /// The stream is being recorded, the driver refuses it, or the device is lost.
     pub fn launch(&mut self) -> Result<(), DeviceMemoryError> {
         let launched = self.graph.launch();
-        launched.map_err(|error| Asked::to("launch a graph").answered(error))
+        launched.map_err(|error| Asked::to("launch a graph").answered(error))?;
+        self.stream.device().note_submission();
+        Ok(())
     }
 }
 

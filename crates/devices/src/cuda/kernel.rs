@@ -119,7 +119,9 @@ impl CudaKernel {
                 &mut parameters,
             )
         };
-        launched.map_err(|error| asked.answered(error))
+        launched.map_err(|error| asked.answered(error))?;
+        device.note_submission();
+        Ok(())
     }
 }
 

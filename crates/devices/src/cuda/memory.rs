@@ -8,7 +8,12 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use cudarc::driver::{result, sys::CUdeviceptr};
 
-use super::{block::Block, device::CudaDevice, driver::Asked, stream::CudaStream};
+use super::{
+    block::Block,
+    device::{CudaDevice, submitted},
+    driver::Asked,
+    stream::CudaStream,
+};
 use crate::{error::DeviceMemoryError, memory::DeviceMemory, properties::DeviceProperties};
 
 const BUFFER: &str = "make a buffer of a range";
@@ -31,16 +36,19 @@ pub struct CudaBuffer {
 }
 
 impl CudaMemory {
-    /// A block of this size, allocated at once.
+    /// A block of this size, rounded up to a multiple of 256, allocated at once.
     ///
     /// # Errors
     /// The device has no such amount of memory, or is lost.
     pub fn new(device: &CudaDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
         let largest = device.properties().largest_block;
-        let needed = bytes.max(1);
-        if needed > largest {
-            return Err(DeviceMemoryError::TooLarge { needed, largest });
-        }
+        let alignment = device.properties().plan_alignment();
+        let needed = bytes.max(1).checked_next_multiple_of(alignment);
+        let fitting = needed.filter(|&needed| needed <= largest);
+        let needed = fitting.ok_or(DeviceMemoryError::TooLarge {
+            needed: bytes,
+            largest,
+        })?;
         let block = Arc::new(Block::allocate(device, needed)?);
         Ok(Self { block })
     }
@@ -183,6 +191,21 @@ impl DeviceMemory for CudaMemory {
         self.block.map(&bytes)?;
         let block = Arc::clone(&self.block);
         Ok(CudaBuffer { block, bytes })
+    }
+
+    fn submitted(&self) -> u64 {
+        submitted()
+    }
+
+    fn completed(&self) -> Result<u64, DeviceMemoryError> {
+        Ok(self.device().completed())
+    }
+
+    fn wait_for(&self, submission: u64) -> Result<(), DeviceMemoryError> {
+        match submission <= self.device().completed() {
+            true => Ok(()),
+            false => self.device().finish(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! same, so that graphs that were recorded with them can be launched again and again.
 //!
 //! ```text
+//!   streams   CudaStreams: several streams with the order that claims on tensors follow
 //!   graph     CudaGraph: what a stream was asked for, recorded once, launched many times
 //!   kernel    CudaKernel: a function of a module in PTX
 //!   memory    CudaMemory: one block, its ranges as CudaBuffer, transfers of typed slices
@@ -48,6 +49,7 @@ mod pinned;
 mod memory;
 mod kernel;
 mod graph;
+mod streams;
 
 /// The version of `cudarc` whose contexts and streams these are.
 pub use cudarc;
@@ -58,4 +60,5 @@ pub use {
     memory::{CudaBuffer, CudaMemory},
     pinned::CudaPinned,
     stream::{CudaEvent, CudaStream},
+    streams::{CudaSignal, CudaStreams, CudaStreamsError},
 };

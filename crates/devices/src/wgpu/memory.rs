@@ -12,6 +12,9 @@ use crate::{error::DeviceMemoryError, memory::DeviceMemory, properties::DevicePr
 /// How large a chunk of staging memory is, unless it is said.
 const CHUNK_BYTES: u64 = 4 << 20;
 
+/// Blocks are multiples of this, as an arena lends ranges of this size at least.
+const GRANULE: u64 = 256;
+
 /// One block of a device's memory: one buffer of wgpu, and chunks of staging memory for transfers.
 ///
 /// Nothing is allocated once it is made. wgpu keeps the block until the device has done all that
@@ -30,8 +33,8 @@ pub struct WgpuBuffer {
 }
 
 impl WgpuMemory {
-    /// A block of this size, rounded up to a multiple of 4, with staging memory of three chunks of
-    /// at most 4 MiB each.
+    /// A block of this size, rounded up to a multiple of 256, with staging memory of three chunks
+    /// of at most 4 MiB each.
     ///
     /// # Errors
     /// The device has no such amount of memory, allows no such block, or is lost.
@@ -39,7 +42,7 @@ impl WgpuMemory {
         Self::with_staging(device, bytes, bytes.min(CHUNK_BYTES))
     }
 
-    /// A block of this size, rounded up to a multiple of 4, with chunks of staging memory of
+    /// A block of this size, rounded up to a multiple of 256, with chunks of staging memory of
     /// another size: a longer transfer goes through them piece by piece.
     ///
     /// # Errors
@@ -50,9 +53,7 @@ impl WgpuMemory {
         chunk_bytes: u64,
     ) -> Result<Self, DeviceMemoryError> {
         let largest = device.properties().largest_block;
-        let needed = bytes
-            .max(1)
-            .checked_next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
+        let needed = bytes.max(1).checked_next_multiple_of(GRANULE);
         let fitting = needed.filter(|&needed| needed <= largest);
         let needed = fitting.ok_or(DeviceMemoryError::TooLarge {
             needed: bytes,
@@ -96,8 +97,8 @@ impl WgpuMemory {
     /// ```
     ///
     /// # Errors
-    /// The slice has another size than the buffer, the buffer is of another block, or the device is
-    /// lost.
+    /// The slice has another size than the buffer, but for less than 4 bytes of padding; the buffer
+    /// is of another block; or the device is lost.
     pub fn upload<T: Pod>(&self, to: &WgpuBuffer, data: &[T]) -> Result<(), DeviceMemoryError> {
         let data = bytemuck::cast_slice(data);
         self.check(to, data.len(), "upload to a buffer")?;
@@ -107,8 +108,8 @@ impl WgpuMemory {
     /// Copies a buffer into a slice, behind all that was submitted before, and waits for it.
     ///
     /// # Errors
-    /// The slice has another size than the buffer, the buffer is of another block, or the device is
-    /// lost. What the slice has then is not specified.
+    /// The slice has another size than the buffer, but for less than 4 bytes of padding; the buffer
+    /// is of another block; or the device is lost. What the slice has then is not specified.
     pub fn download<T: Pod>(
         &self,
         from: &WgpuBuffer,
@@ -136,9 +137,11 @@ impl WgpuMemory {
         if buffer.block != self.block {
             return Err(refused("the buffer is of another block".to_owned()));
         }
-        match buffer.size() {
-            size if size == bytes as u64 => Ok(()),
-            size => Err(refused(format!(
+        // A planned tensor's buffer is rounded up to what copies need, and so are copies.
+        let size = buffer.size();
+        match bytes as u64 <= size && size - (bytes as u64) < wgpu::COPY_BUFFER_ALIGNMENT {
+            true => Ok(()),
+            false => Err(refused(format!(
                 "the slice has {bytes} bytes, the buffer {size}"
             ))),
         }
