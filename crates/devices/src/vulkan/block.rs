@@ -3,7 +3,7 @@
 //! Invariant: the block is given back when nothing holds it any more; whatever the device may still
 //! run holds the buffers that it uses, and they their block.
 
-use core::ops::Range;
+use core::{fmt, ops::Range};
 use std::sync::Arc;
 
 use ash::vk;
@@ -45,7 +45,9 @@ impl Block {
         as_one: bool,
     ) -> Result<Self, DeviceMemoryError> {
         let largest = device.properties().largest_block;
+        // Fills are of whole words.
         let needed = bytes.max(device.properties().plan_alignment());
+        let needed = needed.checked_next_multiple_of(4).unwrap_or(u64::MAX);
         if needed > largest {
             return Err(DeviceMemoryError::TooLarge { needed, largest });
         }
@@ -217,5 +219,13 @@ impl VulkanBuffer {
         Arc::ptr_eq(&one.block, &two.block)
             && one.range.start < two.range.end
             && two.range.start < one.range.end
+    }
+}
+
+impl fmt::Debug for VulkanBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanBuffer")
+            .field("range", &self.range())
+            .finish_non_exhaustive()
     }
 }

@@ -129,11 +129,12 @@ fn descriptor_sets(
     let mut layouts = Vec::new();
     let mut descriptors = 0;
     for command in list {
-        if let Command::Dispatch { kernel, .. } = command
-            && kernel.bindings() > 0
-        {
-            layouts.push(kernel.shared.set.handle);
-            descriptors += kernel.bindings();
+        match command {
+            Command::Dispatch { kernel, .. } if kernel.bindings() > 0 => {
+                layouts.push(kernel.shared.set.handle);
+                descriptors += kernel.bindings();
+            }
+            _ => {}
         }
     }
     if layouts.is_empty() {

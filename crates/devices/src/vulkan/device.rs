@@ -1,5 +1,6 @@
 //! Devices: listed, opened, or those that an engine has already.
 
+use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ash::vk;
@@ -285,4 +286,13 @@ pub(super) fn needs(buffer: &Owned<vk::Buffer>) -> (vk::MemoryRequirements, bool
     let needs = needs.memory_requirements;
     let alone = alone.prefers_dedicated_allocation | alone.requires_dedicated_allocation;
     (needs, alone == vk::TRUE)
+}
+
+impl fmt::Debug for VulkanDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanDevice")
+            .field("name", &self.properties().name)
+            .field("queues", &self.queues())
+            .finish_non_exhaustive()
+    }
 }

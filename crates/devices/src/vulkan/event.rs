@@ -1,5 +1,6 @@
 //! Points of streams that others can wait for.
 
+use core::fmt;
 use std::{sync::Arc, time::Duration};
 
 use ash::vk;
@@ -67,5 +68,13 @@ impl VulkanEvent {
     #[must_use]
     pub fn semaphore(&self) -> (vk::Semaphore, u64) {
         (self.timeline.semaphore.handle, self.value)
+    }
+}
+
+impl fmt::Debug for VulkanEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanEvent")
+            .field("submission", &self.value)
+            .finish_non_exhaustive()
     }
 }

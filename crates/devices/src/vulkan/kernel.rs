@@ -1,5 +1,6 @@
 //! Compute kernels: SPIR-V made into a pipeline.
 
+use core::fmt;
 use std::{ffi::CStr, sync::Arc};
 
 use ash::vk;
@@ -164,4 +165,13 @@ fn pipeline(
     let made = unsafe { device.raw().create_compute_pipelines(cache, &wanted, None) };
     let made = made.map_err(|(_, answer)| refused("make a kernel")(answer))?;
     Ok(Owned::new(&device.logical, made[0]))
+}
+
+impl fmt::Debug for VulkanKernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanKernel")
+            .field("bindings", &self.bindings())
+            .field("push_constant_bytes", &self.push_constant_bytes())
+            .finish_non_exhaustive()
+    }
 }

@@ -1,6 +1,6 @@
 //! Planned blocks of device memory.
 
-use core::ops::Range;
+use core::{fmt, ops::Range};
 use std::sync::Arc;
 
 use ash::vk;
@@ -106,5 +106,14 @@ impl DeviceMemory for VulkanMemory {
 
     fn wait_for(&self, submission: u64) -> Result<(), DeviceMemoryError> {
         self.device.submissions().wait(submission)
+    }
+}
+
+impl fmt::Debug for VulkanMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanMemory")
+            .field("bytes", &self.block.bytes)
+            .field("allocated", &self.allocated())
+            .finish_non_exhaustive()
     }
 }

@@ -15,6 +15,7 @@
 //! device would wait for ever cannot be written. A run comes after all that its streams were given
 //! before, so a run never meets the one before it.
 
+use core::fmt;
 use std::sync::Arc;
 
 use super::{
@@ -284,5 +285,13 @@ impl VulkanProgram {
             ends.push(streams[place].submit(&segment.commands, &waits)?);
         }
         Ok(streams.iter().map(VulkanStream::last).collect())
+    }
+}
+
+impl fmt::Debug for VulkanProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanProgram")
+            .field("segments", &self.segments.len())
+            .finish_non_exhaustive()
     }
 }

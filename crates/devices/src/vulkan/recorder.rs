@@ -1,5 +1,6 @@
 //! Commands: listed, made into a command buffer once, and submitted as often as wanted.
 
+use core::fmt;
 use std::sync::Arc;
 
 use ash::vk;
@@ -186,4 +187,18 @@ fn expect(what: &'static str, given: u64, expected: u64) -> Result<(), DeviceMem
         given,
         expected,
     })
+}
+
+impl fmt::Debug for VulkanRecorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanRecorder")
+            .field("commands", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for VulkanCommands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanCommands").finish_non_exhaustive()
+    }
 }

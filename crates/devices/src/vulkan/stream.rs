@@ -3,7 +3,7 @@
 //! Invariant: a stream holds what it submitted until the device has done it, and waits for the
 //! device when it is dropped.
 
-use core::mem;
+use core::{fmt, mem};
 use std::{collections::VecDeque, sync::Arc};
 
 use ash::vk;
@@ -287,4 +287,14 @@ fn fits(bytes: usize, buffer: &VulkanBuffer) -> Result<(), DeviceMemoryError> {
         range: expected,
         given,
     })
+}
+
+impl fmt::Debug for VulkanStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VulkanStream")
+            .field("id", &self.id)
+            .field("submitted", &self.submitted)
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
+    }
 }

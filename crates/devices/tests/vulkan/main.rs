@@ -5,6 +5,7 @@
 #![cfg(feature = "vulkan")]
 
 mod contrary;
+mod engine;
 mod faults;
 mod kernels;
 mod loader;

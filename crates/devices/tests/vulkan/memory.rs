@@ -54,7 +54,13 @@ fn kernels_run_on_planned_ranges() {
         &device,
         VulkanMemory::allocate_as_one_buffer(&device, 16384).unwrap(),
     );
-    drop(device);
+    // The last word of a block that is not a multiple of it.
+    let odd = VulkanMemory::allocate_as_one_buffer(&device, 4097).unwrap();
+    let mut recorder = VulkanRecorder::new(&device);
+    recorder.fill(&odd.buffer(4096..4097).unwrap(), 1).unwrap();
+    let mut stream = VulkanStream::new(&device, StreamId::new(0), 0).unwrap();
+    stream.submit(&recorder.finish().unwrap(), &[]).unwrap();
+    drop((odd, stream, device));
     silent(&messages);
 }
 
@@ -95,8 +101,8 @@ fn what_cannot_be_is_an_error_with_the_need() {
     let Some(device) = device() else { return };
     let properties = device.properties().clone();
     let largest = properties.largest_block;
-    let too_large = VulkanMemory::allocate(&device, largest + 1).err().unwrap();
-    let needed = largest + 1;
+    let too_large = VulkanMemory::allocate(&device, largest + 4).err().unwrap();
+    let needed = largest + 4;
     assert_eq!(too_large, DeviceMemoryError::TooLarge { needed, largest });
     let no_device = VulkanDevice::open(99, VulkanOptions::default())
         .err()

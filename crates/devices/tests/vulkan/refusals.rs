@@ -11,7 +11,7 @@ use orionrt_devices::{
 
 use crate::{
     faults,
-    support::{affine, by, groups, silent},
+    support::{affine, by, groups, silent, skipped},
 };
 
 const VALUES: usize = 256;
@@ -73,7 +73,7 @@ fn refuse_each<T>(
 fn memory_is_refused_at_every_call() {
     let messages = VulkanMessages::default();
     if let Err(DeviceMemoryError::Unavailable { reason, .. }) = open(&messages) {
-        return println!("skipped: {reason}");
+        return skipped(&reason);
     }
     let no_memory = |error: &DeviceMemoryError| match error {
         DeviceMemoryError::OutOfMemory { needed, heap } => *needed > 0 && heap.is_some(),
@@ -107,7 +107,7 @@ fn a_lost_device_is_an_error_of_its_own() {
     let messages = VulkanMessages::default();
     let device = match open(&messages) {
         Err(DeviceMemoryError::Unavailable { reason, .. }) => {
-            return println!("skipped: {reason}");
+            return skipped(&reason);
         }
         opened => opened.unwrap(),
     };

@@ -1,5 +1,7 @@
 //! A validated device, or the reason for skipping a test; its kernels.
 
+use std::sync::Once;
+
 use orionrt_devices::{
     DeviceMemoryError,
     vulkan::{VulkanDevice, VulkanKernel, VulkanMessages, VulkanOptions},
@@ -20,6 +22,12 @@ pub fn contrary_device() -> Option<VulkanDevice> {
     }
 }
 
+/// Says once that tests are skipped, and why.
+pub fn skipped(reason: &str) {
+    static SKIPPED: Once = Once::new();
+    SKIPPED.call_once(|| println!("skipped: tests on Vulkan: {reason}"));
+}
+
 fn validated() -> VulkanOptions {
     VulkanOptions {
         validated: true,
@@ -32,7 +40,7 @@ fn opened(device: Result<VulkanDevice, DeviceMemoryError>) -> Option<VulkanDevic
     match device {
         Ok(device) => Some(device),
         Err(DeviceMemoryError::Unavailable { reason, .. }) => {
-            println!("skipped: {reason}");
+            skipped(&reason);
             None
         }
         Err(other) => panic!("{other}"),

@@ -1,0 +1,108 @@
+//! A device that an engine has already, with its own instance and queues.
+
+use orionrt_devices::{
+    DeviceMemory, DeviceMemoryError, StreamId,
+    vulkan::{
+        VulkanDevice, VulkanMemory, VulkanParts, VulkanStream,
+        ash::{Device, Entry, Instance, vk},
+        devices,
+    },
+};
+
+use crate::support::{device, skipped};
+
+/// An engine with a device and a queue.
+struct Engine {
+    instance: Instance,
+    physical: vk::PhysicalDevice,
+    device: Device,
+    _loader: Entry,
+}
+
+impl Engine {
+    fn new() -> Option<Self> {
+        let version = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_2);
+        let info = vk::InstanceCreateInfo::default().application_info(&version);
+        let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];
+        let mut timelines =
+            vk::PhysicalDeviceTimelineSemaphoreFeatures::default().timeline_semaphore(true);
+        let of_device = vk::DeviceCreateInfo::default()
+            .queue_create_infos(&queues)
+            .push_next(&mut timelines);
+        // SAFETY: valid structures; every device has a first family of queues.
+        unsafe {
+            let loader = Entry::load().ok()?;
+            let instance = loader.create_instance(&info, None).ok()?;
+            let physical = *instance.enumerate_physical_devices().ok()?.first()?;
+            let device = instance.create_device(physical, &of_device, None).ok()?;
+            Some(Self {
+                instance,
+                physical,
+                device,
+                _loader: loader,
+            })
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // SAFETY: nothing else is left of them.
+        unsafe {
+            self.device.destroy_device(None);
+            self.instance.destroy_instance(None);
+        }
+    }
+}
+
+#[test]
+fn an_engine_gives_its_device() {
+    let Some(engine) = Engine::new() else {
+        return skipped("an engine finds no device");
+    };
+    // SAFETY: the queue is there.
+    let queue = unsafe { engine.device.get_device_queue(0, 0) };
+    let parts = |queues| VulkanParts {
+        instance: engine.instance.clone(),
+        physical: engine.physical,
+        device: engine.device.clone(),
+        queues,
+    };
+    // SAFETY: the parts are of one device with timelines, which outlives what is made of it; nobody
+    // else uses the queue.
+    let opened = |queues| unsafe { VulkanDevice::from_raw(parts(queues)) }.unwrap();
+    let device = opened(vec![queue]);
+    assert_eq!((device.queues(), device.queue_family()), (1, 0));
+    let memory = VulkanMemory::allocate(&device, 4096).unwrap();
+    let buffer = memory.buffer(0..4096).unwrap();
+    let mut stream = VulkanStream::new(&device, StreamId::new(3), 512).unwrap();
+    let sent: [u32; 1024] = core::array::from_fn(|index| index as u32);
+    stream.upload(&sent, &buffer).unwrap();
+    let mut received = [0_u32; 1024];
+    stream.download(&buffer, &mut received).unwrap();
+    assert_eq!(received, sent);
+
+    // Without a queue, nothing runs. What is of one opened device is not of another.
+    let other = opened(Vec::new());
+    let mut idle = VulkanStream::new(&other, StreamId::new(0), 0).unwrap();
+    let memory_there = VulkanMemory::allocate(&other, 64).unwrap();
+    let there = memory_there.buffer(0..64).unwrap();
+    for refused in [idle.upload(&[1_u8], &there), stream.upload(&[1_u8], &there)] {
+        assert!(matches!(refused, Err(DeviceMemoryError::Refused { .. })));
+    }
+    drop((stream, buffer, memory, device));
+    drop((idle, there, memory_there, other));
+}
+
+#[test]
+fn devices_are_listed_as_they_are_opened() {
+    let Some(device) = device() else { return };
+    let listed = devices().unwrap();
+    let (listed, opened) = (&listed[0], device.properties());
+    assert_eq!(listed.name, opened.name);
+    assert_eq!(listed.plan_alignment(), opened.plan_alignment());
+    assert_eq!(listed.largest_block, opened.largest_block);
+    let heaps = device.heaps().unwrap();
+    assert!(heaps.iter().any(|heap| heap.device_local && heap.bytes > 0));
+    assert_eq!(heaps.len(), listed.heaps.len());
+}
