@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ash::vk;
 
 use super::{
-    answer::refused,
+    answer::{refused, unavailable},
     instance::{Instance, loader},
     logical::{Logical, Owned},
     messages::VulkanMessages,
@@ -45,7 +45,9 @@ pub struct VulkanParts {
     pub physical: vk::PhysicalDevice,
     /// The logical device, made with timeline semaphores.
     pub device: ash::Device,
-    /// Queues of it for kernels, of the family that [`VulkanDevice::queue_family`] names.
+    /// A family of queues that run kernels.
+    pub queue_family: u32,
+    /// Queues of that family.
     pub queues: Vec<vk::Queue>,
 }
 
@@ -137,14 +139,15 @@ impl VulkanDevice {
     /// The device has no Vulkan 1.2 with timeline semaphores and a queue for kernels.
     ///
     /// # Safety
-    /// The parts are of one device, which was made with the feature `timelineSemaphore` and stays
-    /// until all clones of the result, and all that was made with them, are dropped. Nobody else
-    /// uses the queues at the same time as a stream of the result.
+    /// The parts are of one device, which was made with the feature `timelineSemaphore` and with
+    /// these queues of this family, and stays until all clones of the result, and all that was made
+    /// with them, are dropped. Nobody else uses the queues at the same time as a stream of the
+    /// result.
     pub unsafe fn from_raw(parts: VulkanParts) -> Result<Self, DeviceMemoryError> {
         let physical = Physical::of(&parts.instance, parts.physical)?;
-        let physical = physical.ok_or_else(|| {
-            super::answer::unavailable("the device has no Vulkan 1.2 with timeline semaphores")
-        })?;
+        let mut physical = physical
+            .ok_or_else(|| unavailable("the device has no Vulkan 1.2 with timeline semaphores"))?;
+        physical.family = parts.queue_family;
         let logical = Arc::new(Logical {
             raw: parts.device,
             functions: parts.instance,

@@ -91,6 +91,15 @@ pub struct VulkanSignal {
     token: Arc<()>,
 }
 
+impl VulkanSignal {
+    /// The event in the order of the streams: the host tells the order that it waited, when it has
+    /// waited for a run of the program.
+    #[must_use]
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+}
+
 impl VulkanUse<'_> {
     fn slot(&self) -> &DeviceSlot<VulkanMemory> {
         match self {

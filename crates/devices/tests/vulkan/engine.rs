@@ -66,6 +66,7 @@ fn an_engine_gives_its_device() {
         instance: engine.instance.clone(),
         physical: engine.physical,
         device: engine.device.clone(),
+        queue_family: 0,
         queues,
     };
     // SAFETY: the parts are of one device with timelines, which outlives what is made of it; nobody
