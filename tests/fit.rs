@@ -12,6 +12,7 @@ use orionrt::{
         Codec, CodecMistake, Compression, CostError, Fit, FitAction, FitCost, FitError,
         FitSchedule, Fitted, OperatorCosts, SlowMemory,
     },
+    graph::OpId,
     planner::Cancel,
 };
 use orionrt_testing::{
@@ -408,6 +409,49 @@ fn graphs_whose_operators_do_not_follow_each_other_in_one_memory_are_refused() {
     let aliased = g.output(present).alias_output(present, past).build();
     let error = error_of(&aliased.unwrap());
     assert!(matches!(error, FitError::OutputAlias { .. }));
+}
+
+/// `q` is idle while `a`, `b` and `p` need all of the capacity, and then while `b` and `c` leave
+/// one byte. It is made of `s`, which has one byte and is made of `p`.
+///
+/// ```text
+/// x ─► p ─► s ─► q ─► a ─┬► b ─► c ─┬► y
+///      │         └───────┊──────────┘
+///      └─────────────────┘
+/// ```
+#[test]
+fn what_a_late_rerun_reads_is_recomputed_where_its_operands_are_still_there() {
+    let mut g = GraphBuilder::new();
+    let sizes = [
+        ("x", 5),
+        ("p", 4),
+        ("s", 1),
+        ("q", 3),
+        ("a", 3),
+        ("b", 3),
+        ("c", 6),
+        ("y", 1),
+    ];
+    let [x, p, s, q, a, b, c, y] = sizes.map(|(name, size)| g.tensor(name, bytes(size)));
+    g.op("p").reads([x]).writes([p]);
+    g.op("s").reads([p]).writes([s]);
+    g.op("q").reads([s]).writes([q]);
+    g.op("a").reads([q]).writes([a]);
+    g.op("b").reads([a, p]).writes([b]);
+    g.op("c").reads([b]).writes([c]);
+    g.op("y").reads([c, q]).writes([y]);
+    let graph = g.output(y).build().unwrap();
+    let costs = OperatorCosts::from_seconds([50.0, 2.0, 3.0, 50.0, 50.0, 50.0, 50.0]).unwrap();
+    let fit = Fit::within(10).recompute(true).reorder(false).costs(costs);
+    let found = fitted(&graph, &fit);
+    let reruns = found.schedule().steps.iter().enumerate();
+    let reruns: Vec<(usize, FitAction)> = reruns
+        .filter(|(_, step)| matches!(step.action, FitAction::Rerun(_)))
+        .map(|(at, step)| (at, step.action))
+        .collect();
+    let [s, q] = [1, 2].map(|op| FitAction::Rerun(OpId::from_index(op)));
+    assert_eq!(reruns, [(5, s), (7, q)]);
+    assert_eq!(found.cost().seconds(), 5.0);
 }
 
 #[test]

@@ -40,6 +40,16 @@ impl Emitter<'_> {
         Ok(copy)
     }
 
+    /// Recomputes a root that has had its last use, so that something can be recomputed of it.
+    pub(super) fn make_again(&mut self, root: u32) -> Result<(), u32> {
+        let uses = &self.model.root(root).uses;
+        let version = uses.last().map_or(0, |used| used.version);
+        let copy = self.get(Operand { root, version }, false, 0)?;
+        self.copies.fast[root as usize] = Some(Held { copy, version });
+        self.out.again.push((root, copy));
+        Ok(())
+    }
+
     /// Copies a root from the slow memory, or from outside both; `None` if it is in neither.
     fn fetch(&mut self, operand: Operand) -> Option<u32> {
         let root = operand.root;

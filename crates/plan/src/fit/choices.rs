@@ -84,12 +84,19 @@ pub(super) enum Tail {
     Spilled,
     /// In the fast memory, in compressed form.
     Compressed,
+    /// Nowhere until it is recomputed before this operator, after the last use; then in the fast
+    /// memory.
+    Again(u32),
 }
 
 impl Tail {
     /// Whether the root is in the fast memory before an operator.
     pub(super) fn reaches(self, op: u32) -> bool {
-        matches!(self, Self::Kept(until) if until >= op)
+        match self {
+            Self::Gone | Self::Spilled | Self::Compressed => false,
+            Self::Kept(until) => until >= op,
+            Self::Again(back) => back <= op,
+        }
     }
 }
 

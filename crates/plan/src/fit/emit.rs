@@ -56,16 +56,25 @@ impl Emitter<'_> {
         for &idle in &ending {
             self.pending[self.model.idle(idle).root as usize] = idle;
         }
-        for way in [Way::Recompute, Way::Compress, Way::Spill] {
-            for &idle in &ending {
-                let is_pending = self.pending[self.model.idle(idle).root as usize] == idle;
-                if is_pending && self.choices.way(idle) == way {
-                    self.bring(idle)?;
-                }
-            }
+        self.bring_all(&ending, Way::Recompute)?;
+        for root in core::mem::take(&mut self.again[op as usize]) {
+            self.make_again(root)?;
         }
+        self.bring_all(&ending, Way::Compress)?;
+        self.bring_all(&ending, Way::Spill)?;
         for idle in core::mem::take(&mut self.leaving[op as usize]) {
             self.leave(idle);
+        }
+        Ok(())
+    }
+
+    /// Ends those idle intervals, of some, that end in one way and have not ended yet.
+    fn bring_all(&mut self, ending: &[u32], way: Way) -> Result<(), u32> {
+        for &idle in ending {
+            let is_pending = self.pending[self.model.idle(idle).root as usize] == idle;
+            if is_pending && self.choices.way(idle) == way {
+                self.bring(idle)?;
+            }
         }
         Ok(())
     }

@@ -76,6 +76,8 @@ pub(super) struct Emitted {
     pub(super) cost: FitCost,
     /// What was recomputed or fetched as a temporary copy, and before which operator.
     pub(super) temporaries: Vec<(Operand, u32)>,
+    /// The roots that were recomputed after their last use, with the copies that stay.
+    pub(super) again: Vec<(u32, u32)>,
 }
 
 impl Emitted {
@@ -94,11 +96,16 @@ impl Emitted {
         })
     }
 
-    /// The roots that are spilled or compressed, and never come back.
+    /// The roots that are spilled or compressed and never come back, or recomputed after their last
+    /// use and never read.
     pub(super) fn unread(&self) -> impl Iterator<Item = u32> {
         let copies = self.copies.iter();
         let unread = copies.filter(|copy| copy.kind != CopyKind::Plain && copy.steps.len() == 1);
-        unread.map(|copy| copy.root)
+        let is_unread = |copy: u32| self.copies[copy as usize].steps.len() == 1;
+        let again = self.again.iter().filter(move |&&(_, copy)| is_unread(copy));
+        unread
+            .map(|copy| copy.root)
+            .chain(again.map(|&(root, _)| root))
     }
 
     /// The bytes in the fast memory at each step, and those of the copies that begin there.

@@ -42,6 +42,8 @@ pub(super) struct Emitter<'m> {
     pub(super) ending: Vec<Vec<u32>>,
     /// For each operator, the idle intervals whose roots leave before it, and no earlier.
     pub(super) leaving: Vec<Vec<u32>>,
+    /// For each operator, the roots that are recomputed before it after their last use.
+    pub(super) again: Vec<Vec<u32>>,
     /// For each root, the idle interval that is to end before the next operator.
     pub(super) pending: Vec<u32>,
     /// For each root, how many uses there have been.
@@ -65,6 +67,12 @@ impl<'m> Emitter<'m> {
                 }
             }
         }
+        let mut again = vec![Vec::new(); model.ops.len() + 1];
+        for (root, &tail) in choices.tails.iter().enumerate() {
+            if let Tail::Again(back) = tail {
+                again[back as usize].push(root as u32);
+            }
+        }
         let roots = model.roots.len();
         Self {
             model,
@@ -78,6 +86,7 @@ impl<'m> Emitter<'m> {
             },
             ending,
             leaving,
+            again,
             pending: vec![NONE; roots],
             used: vec![0; roots],
             moment: 0,
@@ -99,7 +108,7 @@ impl<'m> Emitter<'m> {
             (Way::Keep, false) => {}
             (Way::Keep, true) => {
                 match self.choices.tails[root as usize] {
-                    Tail::Gone => {}
+                    Tail::Gone | Tail::Again(_) => {}
                     Tail::Kept(_) => return,
                     Tail::Spilled => self.spill(root),
                     Tail::Compressed => self.compress(root),

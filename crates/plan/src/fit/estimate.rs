@@ -4,7 +4,7 @@
 //! it changes none of them, and reruns no more operators, with no more operands and results, than
 //! its limits say.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{
     choices::{Choices, Presence, Tail, Way},
@@ -17,9 +17,6 @@ const MOST_DEPTH: usize = 12;
 
 /// The most operators that an estimate reruns.
 const MOST_RERUNS: usize = 48;
-
-/// The most operands that are looked at for when to recompute a root.
-const MOST_LOOKED_AT: usize = 6;
 
 /// How many uses of a root before an idle interval, and after it, are looked at for a copy in the
 /// slow memory.
@@ -52,6 +49,8 @@ pub(super) enum Operands {
     Keep,
     /// Those stay for which there is room.
     KeepWhereRoom,
+    /// Those stay that have no more bytes than what would have to stay to recompute them.
+    KeepLeast,
     /// Those stay that cannot be recomputed.
     KeepUnmade,
     /// They are recomputed.
@@ -68,7 +67,20 @@ pub(super) enum Operands {
 
 impl Operands {
     /// All ways, the cheapest first.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
+        Self::Keep,
+        Self::KeepWhereRoom,
+        Self::KeepLeast,
+        Self::KeepUnmade,
+        Self::Recompute,
+        Self::CompressUnmade,
+        Self::Compress,
+        Self::SpillUnmade,
+        Self::Spill,
+    ];
+
+    /// Those that picks choose of.
+    pub(super) const OF_PICKS: [Self; 8] = [
         Self::Keep,
         Self::KeepWhereRoom,
         Self::KeepUnmade,
@@ -82,7 +94,8 @@ impl Operands {
     /// Whether operands can be treated so at all.
     pub(super) fn is_possible(self, model: &Model) -> bool {
         match self {
-            Self::Keep | Self::KeepWhereRoom | Self::KeepUnmade | Self::Recompute => true,
+            Self::Keep | Self::KeepWhereRoom | Self::KeepLeast => true,
+            Self::KeepUnmade | Self::Recompute => true,
             Self::CompressUnmade | Self::Compress => model.can_compress,
             Self::SpillUnmade | Self::Spill => model.can_spill,
         }
@@ -113,17 +126,16 @@ pub(super) fn compressing(model: &Model, idle: u32) -> Option<f64> {
     Some(form.compress_seconds + form.expand_seconds)
 }
 
-/// What it would take to recompute a root before operator `back`, to end an idle interval; `None`
-/// if that is impossible, or too long a chain.
+/// What it would take to recompute a version of a root before operator `back`; `None` if that is
+/// impossible, or too long a chain.
 pub(super) fn recomputation(
     model: &Model,
     choices: &Choices,
-    idle: u32,
+    operand: Operand,
     back: u32,
     operands: Operands,
     room: &Room<'_>,
 ) -> Option<Recomputation> {
-    let of = model.idle(idle);
     let mut estimate = Estimate {
         model,
         choices,
@@ -135,42 +147,10 @@ pub(super) fn recomputation(
         links: 0,
         found: Recomputation::default(),
     };
-    estimate.recompute(of.operand(), 0)?;
+    estimate.recompute(operand, 0)?;
     let Estimate { mut found, .. } = estimate;
-    found.temporary = found.temporary.saturating_sub(model.size(of.root));
+    found.temporary = found.temporary.saturating_sub(model.size(operand.root));
     Some(found)
-}
-
-/// The operators before which it may be good to recompute a root: that which needs it, and those
-/// after a last use of something of which it is made. At most `most`.
-pub(super) fn backs(model: &Model, idle: u32, most: usize) -> Vec<u32> {
-    let of = model.idle(idle);
-    let mut operands = vec![of.operand()];
-    let mut known = BTreeSet::from([of.operand()]);
-    let mut backs = Vec::new();
-    let mut next = 0;
-    while let Some(&operand) = operands.get(next).filter(|_| next < MOST_LOOKED_AT) {
-        next += 1;
-        let writer = model.writer(operand).filter(|&op| model.may_rerun(op));
-        for &operand in writer
-            .iter()
-            .flat_map(|&op| &model.ops[op as usize].operands)
-        {
-            if known.insert(operand) {
-                operands.push(operand);
-                let uses = &model.root(operand.root).uses;
-                let last = uses.last().map_or(0, |used| used.moment);
-                if of.from < last && last / 2 + 1 < of.until {
-                    backs.push(last / 2 + 1);
-                }
-            }
-        }
-    }
-    backs.sort_unstable_by(|a, b| b.cmp(a));
-    backs.dedup();
-    backs.insert(0, of.until);
-    backs.truncate(most);
-    backs
 }
 
 struct Estimate<'e> {
@@ -253,6 +233,7 @@ impl Estimate<'_> {
         match self.operands {
             Operands::Keep => keeps = true,
             Operands::KeepWhereRoom => keeps = !is_made || self.has_room(root),
+            Operands::KeepLeast => keeps = !is_made || !self.is_made_of_less(operand),
             Operands::KeepUnmade => keeps = !is_made,
             Operands::Recompute => {}
             Operands::CompressUnmade => compresses = !is_made,
@@ -275,6 +256,22 @@ impl Estimate<'_> {
             self.found.temporary += model.size(root);
         }
         keeps || spills || form.is_some()
+    }
+
+    /// Whether the operands of which an operand is made, and which are not there, have fewer bytes.
+    fn is_made_of_less(&self, operand: Operand) -> bool {
+        let model = self.model;
+        let is_absent = |of: &&Operand| {
+            let (presence, version) = self.choices.presence(model, of.root, self.before);
+            let is_there = matches!(presence, Presence::There | Presence::ComesBack);
+            let is_known = version == of.version && is_there || self.there.contains(of);
+            !is_known && !self.is_slow(**of)
+        };
+        let op = model.writer(operand).map(|op| &model.ops[op as usize]);
+        let absent = op
+            .into_iter()
+            .flat_map(|op| op.operands.iter().filter(is_absent));
+        absent.map(|of| model.size(of.root)).sum::<u64>() < model.size(operand.root)
     }
 
     /// Whether a root can stay after its last use.

@@ -8,10 +8,10 @@
 use alloc::vec::Vec;
 
 use super::{
-    choices::{Choice, Tail, Way},
-    estimate::{Operands, Room, backs},
+    chances::backs,
+    choices::{Choice, Way},
+    estimate::{Operands, Room},
     load_tree::LoadTree,
-    model::NONE,
     picks::Rule,
     search::{Banned, Search, Solution},
 };
@@ -19,21 +19,7 @@ use super::{
 /// The most operators before which a move recomputes a root.
 const BACKS_OF_MOVES: usize = 6;
 
-/// How much lower a cost must be to count as lower.
-const LEAST_GAIN: f64 = 1e-9;
-
 impl Search<'_> {
-    /// Whether nothing can be better.
-    pub(super) fn is_best(&self, found: &Solution) -> bool {
-        found.seconds <= self.goal * (1.0 + LEAST_GAIN)
-    }
-
-    /// With what is not needed taken back, and what is there anyway made use of.
-    pub(super) fn polished(&mut self, found: Solution, except: u32) -> Solution {
-        let found = self.take_back(found, except);
-        self.adopt(found)
-    }
-
     /// The end of a descent by moves.
     pub(super) fn improved(&mut self, mut best: Solution) -> Solution {
         loop {
@@ -77,45 +63,6 @@ impl Search<'_> {
             }
         }
         best
-    }
-
-    /// Moves that change where a root is after its last use.
-    fn with_tails(&mut self, mut best: Solution) -> Solution {
-        let end = self.model.ops.len() as u32;
-        for root in 0..self.model.roots.len() {
-            for tail in [Tail::Gone, Tail::Kept(end), Tail::Spilled, Tail::Compressed] {
-                let now = best.choices.tails[root];
-                if now == Tail::Gone || self.is_over() {
-                    break;
-                }
-                let is_possible = match tail {
-                    Tail::Gone | Tail::Kept(_) => true,
-                    Tail::Spilled => self.model.can_spill,
-                    Tail::Compressed => self.model.compressed(root as u32).is_some(),
-                };
-                if now == tail || !is_possible {
-                    continue;
-                }
-                let mut choices = best.choices.clone();
-                choices.tails[root] = tail;
-                let mut banned = self.nothing_banned();
-                if let Some(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
-                    best = self.better(best, found, NONE);
-                }
-            }
-        }
-        best
-    }
-
-    /// The better one of what is there and what is found, polished: first beside one choice, and
-    /// then without it, if it is not needed.
-    fn better(&mut self, best: Solution, found: Solution, except: u32) -> Solution {
-        let found = self.polished(found, except);
-        let found = self.polished(found, NONE);
-        match found.seconds < best.seconds * (1.0 - LEAST_GAIN) {
-            true => found,
-            false => best,
-        }
     }
 
     /// The intervals that are not kept, the most expensive first.

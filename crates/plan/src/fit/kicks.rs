@@ -9,17 +9,22 @@
 use alloc::vec::Vec;
 
 use super::{
+    chances::backs,
     choices::{Choice, Choices, Way},
-    estimate::{Operands, Room, backs},
+    estimate::{Operands, Room},
     load_tree::LoadTree,
     model::NONE,
     picks::Rule,
     search::{Banned, Search, Solution},
+    tail_changes::change_tails,
 };
 use crate::planner::random::Random;
 
-/// The most kicks in a row that lead to nothing better.
-const MOST_KICKS: usize = 40;
+/// The fewest kicks in a row that lead to nothing better before the search ends.
+const LEAST_KICKS: usize = 40;
+
+/// Kicks end when they lead to nothing better for this part of the work.
+const PART_IN_VAIN: u64 = 8;
 
 /// The most starts with scores that are changed at random.
 const MOST_ATTEMPTS: usize = 60;
@@ -57,8 +62,12 @@ impl Search<'_> {
     /// The best of what kicks lead to.
     pub(super) fn kicked(&mut self, mut best: Solution) -> Solution {
         let mut random = Random::new(1);
-        let mut in_vain = 0;
-        while in_vain < MOST_KICKS && !self.is_over() && !self.is_best(&best) {
+        let patience = self.work / PART_IN_VAIN;
+        let (mut in_vain, mut since) = (0, self.work);
+        while !self.is_over() && !self.is_best(&best) {
+            if in_vain >= LEAST_KICKS && since - self.work >= patience {
+                break;
+            }
             in_vain += 1;
             let Some(found) = self.kick(&best, &mut random) else {
                 continue;
@@ -66,8 +75,8 @@ impl Search<'_> {
             let found = self.polished(found, NONE);
             let found = self.descended(found);
             if found.seconds < best.seconds * (1.0 - 1e-9) {
-                in_vain = 0;
                 best = self.improved(found);
+                (in_vain, since) = (0, self.work);
             } else if found.seconds <= best.seconds {
                 best = found;
             }
@@ -86,7 +95,7 @@ impl Search<'_> {
         }
     }
 
-    /// Another solution: one to three choices are changed, and the others repaired.
+    /// Another solution: one to three choices or tails are changed, and the others repaired.
     fn kick(&mut self, best: &Solution, random: &mut Random) -> Option<Solution> {
         let idles = self.model.idles.len() as u32;
         let is_chosen = |idle: &u32| best.choices.way(*idle) != Way::Keep;
@@ -95,7 +104,17 @@ impl Search<'_> {
         let fast = LoadTree::new(best.emitted.fast_loads(self.model).into_iter());
         let mut banned = self.nothing_banned();
         let mut choices = best.choices.clone();
+        let late = self.needed_late(best);
         for _ in 0..1 + random.below(3) {
+            if !late.is_empty() && random.below(4) == 0 {
+                let (root, until) = late[random.below(late.len() as u64) as usize];
+                let changes = self.tail_changes(&choices, root, until);
+                if !changes.is_empty() {
+                    let change = &changes[random.below(changes.len() as u64) as usize];
+                    change_tails(&mut choices, change);
+                }
+                continue;
+            }
             if !chosen.is_empty() && random.below(4) > 0 {
                 let idle = chosen[random.below(chosen.len() as u64) as usize];
                 let banned = &mut banned[idle as usize];

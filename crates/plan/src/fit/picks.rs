@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
+    chances::backs,
     choices::{Choice, Choices, Tail, Way},
-    estimate::{Operands, Recomputation, Room, backs, compressing, recomputation, spilling},
+    estimate::{Operands, Recomputation, Room, compressing, recomputation, spilling},
     load_tree::LoadTree,
     model::{Idle, Model, moment_before},
     search::{Banned, Search},
@@ -226,8 +227,11 @@ impl Search<'_> {
             if moment >= moment_before(back) {
                 break;
             }
-            for operands in Operands::ALL.into_iter().filter(|it| it.is_possible(model)) {
-                let made = recomputation(model, choices, best.idle, back, operands, &room);
+            for operands in Operands::OF_PICKS
+                .into_iter()
+                .filter(|it| it.is_possible(model))
+            {
+                let made = recomputation(model, choices, best.of.operand(), back, operands, &room);
                 let Some(made) = made else {
                     continue;
                 };
@@ -356,7 +360,14 @@ impl Search<'_> {
     ) -> Option<Choices> {
         let (model, back) = (self.model, choice.back);
         let made = match choice.way {
-            Way::Recompute => recomputation(model, choices, idle, back, operands, room)?,
+            Way::Recompute => recomputation(
+                model,
+                choices,
+                model.idle(idle).operand(),
+                back,
+                operands,
+                room,
+            )?,
             _ => Recomputation::default(),
         };
         let mut choices = choices.clone();

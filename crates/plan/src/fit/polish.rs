@@ -8,7 +8,7 @@ use super::{
     choices::{Choice, Choices, Presence, Tail, Way},
     estimate::{Operands, Room, compressing, recomputation, spilling},
     load_tree::LoadTree,
-    model::moment_before,
+    model::{NONE, moment_before},
     search::{Search, Solution},
 };
 
@@ -18,7 +18,32 @@ const MOST_SINGLE: usize = 12;
 /// The most changes that are tried although they do not fit by estimate.
 const MOST_DOUBTFUL: usize = 3;
 
+/// How much lower a cost must be to count as lower.
+const LEAST_GAIN: f64 = 1e-9;
+
 impl Search<'_> {
+    /// Whether nothing can be better.
+    pub(super) fn is_best(&self, found: &Solution) -> bool {
+        found.seconds <= self.goal * (1.0 + LEAST_GAIN)
+    }
+
+    /// With what is not needed taken back, and what is there anyway made use of.
+    pub(super) fn polished(&mut self, found: Solution, except: u32) -> Solution {
+        let found = self.take_back(found, except);
+        self.adopt(found)
+    }
+
+    /// The better one of what is there and what is found, polished: first beside one choice, and
+    /// then without it, if it is not needed.
+    pub(super) fn better(&mut self, best: Solution, found: Solution, except: u32) -> Solution {
+        let found = self.polished(found, except);
+        let found = self.polished(found, NONE);
+        match found.seconds < best.seconds * (1.0 - LEAST_GAIN) {
+            true => found,
+            false => best,
+        }
+    }
+
     /// Keeps what fits after all, except for one interval.
     pub(super) fn take_back(&mut self, mut found: Solution, except: u32) -> Solution {
         let model = self.model;
@@ -27,7 +52,7 @@ impl Search<'_> {
             let mut choices = found.choices.clone();
             for root in unread {
                 let tail = &mut choices.tails[root as usize];
-                if matches!(tail, Tail::Spilled | Tail::Compressed) {
+                if matches!(tail, Tail::Spilled | Tail::Compressed | Tail::Again(_)) {
                     *tail = Tail::Gone;
                 }
             }
@@ -68,8 +93,14 @@ impl Search<'_> {
                 let fast = &LoadTree::new([0].into_iter());
                 let capacity = self.capacity;
                 let room = Room { fast, capacity };
-                let made =
-                    recomputation(self.model, choices, idle, back, Operands::Recompute, &room);
+                let made = recomputation(
+                    self.model,
+                    choices,
+                    self.model.idle(idle).operand(),
+                    back,
+                    Operands::Recompute,
+                    &room,
+                );
                 made.map_or(f64::MAX, |made| made.seconds)
             }
         }

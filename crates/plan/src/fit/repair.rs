@@ -13,9 +13,10 @@ use core::cmp::Ordering;
 use super::{
     choices::{Choice, Choices, Tail, Way},
     load_tree::LoadTree,
-    model::{NONE, moment_before},
+    model::{NONE, Operand, moment_before},
     picks::{Loads, Pick, Rule, TooFull},
     search::{Banned, Search, Solution},
+    tail_changes::change_tails,
 };
 
 /// The most times that a repair makes the schedule.
@@ -248,18 +249,33 @@ impl Search<'_> {
         }
     }
 
-    /// Gives up what is kept in a moment after its last use. False if there is nothing.
+    /// Gives up what is kept in a moment after its last use: it is recomputed later if something
+    /// of which it is made is still there then. False if there is nothing.
     fn give_up_kept(&self, choices: &mut Choices, moment: u32) -> bool {
         let mut has_changed = false;
-        for (root, tail) in choices.tails.iter_mut().enumerate() {
+        for root in 0..choices.tails.len() {
             let uses = &self.model.roots[root].uses;
             let last = uses.last().map_or(0, |used| used.moment);
+            let tail = choices.tails[root];
             if last < moment && tail.reaches(moment.div_ceil(2)) {
-                *tail = Tail::Gone;
                 has_changed = true;
+                choices.tails[root] = Tail::Gone;
+                if let Tail::Kept(until) = tail {
+                    self.make_again_after(choices, root as u32, moment, until);
+                }
             }
         }
         has_changed
+    }
+
+    /// Has a root recomputed after a moment and before an operator, if there is a chance.
+    fn make_again_after(&self, choices: &mut Choices, root: u32, moment: u32, until: u32) {
+        let last = self.model.root(root).uses.last();
+        let version = last.map_or(0, |last| last.version);
+        let again = self.agains(choices, Operand { root, version }, moment..until);
+        if let Some(change) = again.first() {
+            change_tails(choices, change);
+        }
     }
 
     /// Keeps the largest root that is in the slow memory in a moment that has too many bytes there.
