@@ -29,6 +29,7 @@ pub(super) enum Command {
         buffer: VulkanBuffer,
         word: u32,
     },
+    Barrier,
 }
 
 /// A command buffer, with all that its commands use.
@@ -48,6 +49,7 @@ impl Command {
             Self::Dispatch { buffers, .. } => buffers.iter().collect(),
             Self::Copy { from, to, .. } => vec![from, to],
             Self::Fill { buffer, .. } => vec![buffer],
+            Self::Barrier => Vec::new(),
         }
     }
 
@@ -87,6 +89,7 @@ impl Command {
                     let bytes = buffer.bytes().next_multiple_of(4);
                     device.cmd_fill_buffer(into, handle, start, bytes, *word);
                 }
+                Self::Barrier => barrier(device, into),
             }
         }
     }

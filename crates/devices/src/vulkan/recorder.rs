@@ -158,6 +158,12 @@ impl VulkanRecorder {
         Ok(())
     }
 
+    /// Appends a barrier between all commands before it and all after it: for memory that they use
+    /// through buffers of an engine's own, which nothing else here knows of.
+    pub fn barrier(&mut self) {
+        self.list.push(Command::Barrier);
+    }
+
     /// Makes the list into commands that a stream can run.
     ///
     /// # Errors

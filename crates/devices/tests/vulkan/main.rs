@@ -7,6 +7,7 @@
 mod contrary;
 mod engine;
 mod faults;
+mod graphs;
 mod kernels;
 mod loader;
 mod memory;
