@@ -26,6 +26,9 @@ pub(super) const USAGE: vk::BufferUsageFlags = vk::BufferUsageFlags::from_raw(
         | vk::BufferUsageFlags::TRANSFER_DST.as_raw(),
 );
 
+/// Why no device, or not this one, can be used.
+const NO_DEVICE: &str = "no device has Vulkan 1.2 with timeline semaphores and kernels";
+
 /// How to open a device.
 #[derive(Clone, Debug, Default)]
 pub struct VulkanOptions {
@@ -68,19 +71,21 @@ struct About {
 }
 
 /// What of each device matters for planning. A device's place in the list is its index for
-/// [`VulkanDevice::open`].
+/// [`VulkanDevice::open`]. Of one that cannot be opened now, it is what is known without that.
 ///
 /// # Errors
 /// There is no Vulkan on this machine, or it cannot list its devices.
 pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
     let instance = Instance::new(loader()?, false, VulkanMessages::default())?;
-    let count = Physical::all(&instance.raw)?.len();
-    (0..count)
-        .map(|index| {
-            let device = VulkanDevice::open(index, VulkanOptions::default())?;
-            Ok(device.properties().clone())
-        })
-        .collect()
+    let found = Physical::all(&instance.raw)?.into_iter().enumerate();
+    let listed =
+        found.map(
+            |(index, physical)| match VulkanDevice::open(index, VulkanOptions::default()) {
+                Ok(device) => device.properties().clone(),
+                Err(_) => physical.properties,
+            },
+        );
+    Ok(listed.collect())
 }
 
 impl VulkanDevice {
@@ -114,8 +119,11 @@ impl VulkanDevice {
     ) -> Result<Self, DeviceMemoryError> {
         let instance = Instance::new(loader, options.validated, options.messages)?;
         let mut found = Physical::all(&instance.raw)?;
-        if index >= found.len() {
-            let devices = found.len();
+        let devices = found.len();
+        if devices == 0 {
+            return Err(unavailable(NO_DEVICE));
+        }
+        if index >= devices {
             return Err(DeviceMemoryError::NoSuchDevice { index, devices });
         }
         let physical = found.swap_remove(index);
@@ -145,8 +153,7 @@ impl VulkanDevice {
     /// result.
     pub unsafe fn from_raw(parts: VulkanParts) -> Result<Self, DeviceMemoryError> {
         let physical = Physical::of(&parts.instance, parts.physical)?;
-        let mut physical = physical
-            .ok_or_else(|| unavailable("the device has no Vulkan 1.2 with timeline semaphores"))?;
+        let mut physical = physical.ok_or_else(|| unavailable(NO_DEVICE))?;
         physical.family = parts.queue_family;
         let logical = Arc::new(Logical {
             raw: parts.device,

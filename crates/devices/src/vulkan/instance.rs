@@ -63,7 +63,10 @@ impl Instance {
         // SAFETY: the structure and what it points to are valid until the call returns; the list of
         // messages is kept below, also for the messages of the instance's end.
         let raw = unsafe { entry.create_instance(&wanted, None) };
-        let raw = raw.map_err(refused("make an instance"))?;
+        let raw = raw.map_err(|answer| match answer {
+            vk::Result::ERROR_INCOMPATIBLE_DRIVER => unavailable("there is no driver"),
+            other => refused("make an instance")(other),
+        })?;
         let mut instance = Self {
             raw,
             messenger: None,

@@ -124,9 +124,12 @@ impl VulkanStream {
         waits: &[VulkanEvent],
         value: u64,
     ) -> Result<(), DeviceMemoryError> {
-        // The stream's own last submission may have been to another queue, or be of an engine.
+        // Nothing else orders a stream: others may share its queue.
         let own = self.last();
-        let waits = waits.iter().chain(core::iter::once(&own));
+        let others = waits
+            .iter()
+            .filter(|event| !Arc::ptr_eq(&event.timeline, &self.timeline));
+        let waits = others.chain(core::iter::once(&own));
         let (semaphores, values): (Vec<_>, Vec<_>) = waits.map(VulkanEvent::semaphore).unzip();
         let stages = vec![vk::PipelineStageFlags::ALL_COMMANDS; semaphores.len()];
         let (signalled, signal_values) = ([self.timeline.semaphore.handle], [value]);

@@ -11,6 +11,9 @@ use std::{
 use super::event::Timeline;
 use crate::error::DeviceMemoryError;
 
+/// From so many on, each submission looks for those before it that have ended.
+const REMEMBERED: usize = 64;
+
 #[derive(Default)]
 pub(super) struct Submissions {
     list: Mutex<List>,
@@ -49,6 +52,10 @@ impl Submissions {
             value,
         };
         list.running.push_back(submission);
+        if list.running.len() >= REMEMBERED {
+            // A device that was lost says so to whoever waits for it.
+            let _ = list.ended();
+        }
         Ok(())
     }
 
@@ -59,14 +66,7 @@ impl Submissions {
 
     /// The last number up to which all submissions have ended.
     pub(super) fn ended(&self) -> Result<u64, DeviceMemoryError> {
-        let mut list = self.list();
-        while let Some(oldest) = list.running.front() {
-            if oldest.timeline.done()? < oldest.value {
-                return Ok(oldest.number - 1);
-            }
-            list.running.pop_front();
-        }
-        Ok(list.last)
+        self.list().ended()
     }
 
     /// Waits until the submissions up to this number have ended.
@@ -86,5 +86,18 @@ impl Submissions {
     /// The list. A thread that panicked while it held the lock had changed nothing.
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    /// Forgets the submissions that have ended up to the first that has not.
+    fn ended(&mut self) -> Result<u64, DeviceMemoryError> {
+        while let Some(oldest) = self.running.front() {
+            if oldest.timeline.done()? < oldest.value {
+                return Ok(oldest.number - 1);
+            }
+            self.running.pop_front();
+        }
+        Ok(self.last)
     }
 }
