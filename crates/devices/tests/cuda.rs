@@ -95,7 +95,8 @@ fn device() -> Option<CudaDevice> {
     match CudaDevice::open(0) {
         Ok(device) => Some(device),
         Err(error @ DeviceMemoryError::Unavailable { .. }) if !is_model() => {
-            SKIPPED.call_once(|| println!("skipped: tests on a device of CUDA: {error}"));
+            SKIPPED
+                .call_once(|| println!("skipped: tests on a GPU, which run on a model: {error}"));
             None
         }
         Err(error) => panic!("{error}"),

@@ -142,7 +142,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.device.give_back(|| self.free());
+        self.device.give_back_unused(|| self.free());
     }
 }
 

@@ -130,13 +130,18 @@ impl CudaDevice {
         bound.map_err(|error| asked.answered(error))
     }
 
-    /// Gives something back in a `Drop`, when the context has done all its work. What fails is the
-    /// error of the context's next call, as for all of `cudarc`; an error that waits for that
-    /// already keeps nothing from being given back.
+    /// Gives something back in a `Drop`. What fails is the error of the context's next call, as for
+    /// all of `cudarc`; an error that waits for that already keeps nothing from being given back.
     pub(super) fn give_back(&self, call: impl FnOnce() -> Result<(), DriverError>) {
         let earlier = self.context.check_err();
-        let given_back = self.context.synchronize().and_then(|()| call());
+        let given_back = self.context.bind_to_thread().and_then(|()| call());
         self.context.record_err(earlier.and(given_back));
+    }
+
+    /// Gives something back that the device may use, when the context has done all its work. If it
+    /// cannot be known that it has, nothing is given back.
+    pub(super) fn give_back_unused(&self, call: impl FnOnce() -> Result<(), DriverError>) {
+        self.give_back(|| self.context.synchronize().and_then(|()| call()));
     }
 
     /// What a call asks for that takes this much of the device's memory.

@@ -77,7 +77,7 @@ impl CudaGraph {
 
 impl Drop for CudaGraph {
     fn drop(&mut self) {
-        self.stream.device().give_back(|| Ok(()));
+        self.stream.device().give_back_unused(|| Ok(()));
         self.kept.clear();
     }
 }

@@ -128,7 +128,7 @@ impl CudaKernel {
 impl Drop for Module {
     fn drop(&mut self) {
         // The driver does not wait for launches of the module's functions itself.
-        self.device.give_back(|| {
+        self.device.give_back_unused(|| {
             // SAFETY: it was loaded once, and no function of it runs or can be launched any more.
             unsafe { result::module::unload(self.module) }
         });

@@ -113,7 +113,6 @@ impl Chunk {
     ) -> Result<(), DeviceMemoryError> {
         let (block, bytes) = block;
         let size = bytes.end - bytes.start;
-        let mapped = Arc::clone(&self.mapped);
         let submission = device.scoped(Asked::to(action), || {
             let mut encoder = device.device().create_command_encoder(&Default::default());
             match mode {
@@ -125,10 +124,7 @@ impl Chunk {
                 }
             }
             let submission = device.queue().submit([encoder.finish()]);
-            mapped.set(Mapping::Asked);
-            self.buffer.map_async(mode, .., move |answer| {
-                mapped.set(answer.map_or(Mapping::Refused, |()| Mapping::Made));
-            });
+            self.map(mode);
             submission
         })?;
         self.busy = Some(submission);
@@ -146,11 +142,35 @@ impl Chunk {
                 Mapping::Made => return Ok(()),
                 // Another thread that polls has the callback, and is about to run it.
                 Mapping::Asked => device.run_callbacks(action)?,
-                // The driver maps any buffer of the host's memory, unless the device is gone.
                 Mapping::None | Mapping::Refused => {
-                    return Err(DeviceMemoryError::Lost { action });
+                    return Err(DeviceMemoryError::Refused {
+                        action,
+                        answer: "a staging buffer could not be mapped".to_owned(),
+                    });
                 }
             }
+        }
+    }
+
+    /// Asks for the mapping behind what was submitted.
+    fn map(&self, mode: MapMode) {
+        let mapped = Arc::clone(&self.mapped);
+        mapped.set(Mapping::Asked);
+        self.buffer.map_async(mode, .., move |answer| {
+            mapped.set(answer.map_or(Mapping::Refused, |()| Mapping::Made));
+        });
+    }
+
+    /// Asks for the mapping once more, if an error has left the chunk without it.
+    fn recover(
+        &self,
+        device: &WgpuDevice,
+        mode: MapMode,
+        action: &'static str,
+    ) -> Result<(), DeviceMemoryError> {
+        match self.mapped.settled(Duration::ZERO) {
+            Mapping::Asked | Mapping::Made => Ok(()),
+            Mapping::None | Mapping::Refused => device.scoped(Asked::to(action), || self.map(mode)),
         }
     }
 
@@ -200,6 +220,7 @@ impl Staging {
         for piece in data.chunks(self.piece_bytes()) {
             let chunk = &mut self.uploads[self.turn];
             self.turn = 1 - self.turn;
+            chunk.recover(device, MapMode::Write, UPLOAD)?;
             chunk.wait(device, UPLOAD)?;
             let size = rounded(piece.len());
             {

@@ -38,8 +38,9 @@ enum Work {
     Upload(u64, Vec<u8>),
     UploadPinned(u64, usize, usize),
     Download(usize, u64, usize),
-    Square(u64, u32),
-    Add(u64, u64, u32),
+    /// A kernel: its function and its parameters.
+    Square(usize, u64, u32),
+    Add(usize, u64, u64, u32),
     Signal(usize, u64),
     Wait(usize, u64),
 }
@@ -75,7 +76,8 @@ struct Model {
     ended: HashSet<usize>,
     events: HashMap<usize, Event>,
     modules: HashSet<usize>,
-    functions: HashMap<usize, &'static str>,
+    /// The module of each function, and its name.
+    functions: HashMap<usize, (usize, &'static str)>,
     graphs: HashMap<usize, Vec<Work>>,
     launchable: HashMap<usize, Vec<Work>>,
     lost: bool,
@@ -172,6 +174,12 @@ impl Model {
         Some(unsafe { std::slice::from_raw_parts_mut(address as *mut f32, count as usize) })
     }
 
+    /// A kernel runs while its module is loaded.
+    fn has_module(&mut self, function: usize) {
+        let module = self.functions.get(&function).map(|(module, _)| *module);
+        self.lost |= !module.is_some_and(|module| self.modules.contains(&module));
+    }
+
     fn copy(&mut self, from: *const u8, to: *mut u8, bytes: usize, device: u64) {
         match self.has(device, bytes) {
             // SAFETY: the device's range was checked; the host's is the caller's.
@@ -189,12 +197,14 @@ impl Model {
             Work::Download(to, from, bytes) => {
                 self.copy(from as *const u8, to as *mut u8, bytes, from);
             }
-            Work::Square(x, count) => {
+            Work::Square(function, x, count) => {
+                self.has_module(function);
                 if let Some(x) = self.floats(x, count) {
                     x.iter_mut().for_each(|x| *x *= *x);
                 }
             }
-            Work::Add(x, y, count) => {
+            Work::Add(function, x, y, count) => {
+                self.has_module(function);
                 if let (Some(x), Some(y)) = (self.floats(x, count), self.floats(y, count)) {
                     x.iter().zip(y).for_each(|(x, y)| *y += *x);
                 }
@@ -725,7 +735,7 @@ pub extern "C" fn cuModuleGetFunction(
             return NOT_FOUND;
         };
         let id = model.id();
-        model.functions.insert(id, known);
+        model.functions.insert(id, (module, known));
         give(function, id)
     })
 }
@@ -755,8 +765,8 @@ pub extern "C" fn cuLaunchKernel(
         // SAFETY: the caller has as many parameters as the kernel.
         let number = |at| unsafe { parameters.add(at).read().cast::<u32>().read() };
         let work = match model.functions.get(&function) {
-            Some(&"square") => Work::Square(address(0), number(1)),
-            Some(&"add") => Work::Add(address(0), address(1), number(2)),
+            Some((_, "square")) => Work::Square(function, address(0), number(1)),
+            Some((_, "add")) => Work::Add(function, address(0), address(1), number(2)),
             _ => return INVALID_VALUE,
         };
         model.ask(stream, work)
