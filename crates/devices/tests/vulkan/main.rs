@@ -14,3 +14,4 @@ mod memory;
 mod refusals;
 mod streams;
 mod support;
+mod threads;
