@@ -75,6 +75,7 @@ mod command;
 mod recorder;
 mod staging;
 mod stream;
+mod transfer;
 mod program_error;
 mod program;
 
