@@ -126,7 +126,10 @@ fn heap_json(heap: &MemoryHeap) -> HeapJson {
 ///   alignment     64 bytes for plans: kernels 16, copies 4, images beside buffers 64
 /// ```
 fn text((device, about): &Found) -> String {
-    let largest = |bytes: u64| limit(bytes).map_or("any size".into(), format::bytes);
+    let largest = |bytes: u64| match limit(bytes) {
+        Some(bytes) => format!("at most {}", format::bytes(bytes)),
+        None => "of any size".to_owned(),
+    };
     let plan = format::count(about.plan_alignment(), "byte");
     let alignment = format!(
         "{plan} for plans: kernels {}, copies {}, images beside buffers {}",
@@ -139,11 +142,8 @@ fn text((device, about): &Found) -> String {
             kind_name(about.kind)
         ))
         .line("alignment", alignment)
-        .line(
-            "tensor",
-            format!("at most {}", largest(about.largest_binding)),
-        )
-        .line("block", format!("at most {}", largest(about.largest_block)));
+        .line("tensor", largest(about.largest_binding))
+        .line("block", largest(about.largest_block));
     for heap in &about.heaps {
         lines = lines.line("heap", heap_text(heap));
     }
@@ -193,7 +193,7 @@ mod tests {
              alignment     1,024 bytes for plans: kernels 64, copies 4, images beside buffers \
              1024\n  \
              tensor        at most 128 MiB (134,217,728 bytes)\n  \
-             block         at most any size\n  \
+             block         of any size\n  \
              heap          1.00 GiB (1,073,741,824 bytes), 512 MiB of them for this process now, \
              the device's own, mapped by the host\n"
         );

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     onnx::network,
-    run::{Folder, THREE},
+    run::{Folder, Run, THREE},
 };
 
 const BACKENDS: [(&str, bool); 3] = [
@@ -15,8 +15,15 @@ const BACKENDS: [(&str, bool); 3] = [
     ("cuda", cfg!(feature = "cuda")),
 ];
 
+/// Runs the binary. Drivers may write to stderr, such as Mesa's for want of `XDG_RUNTIME_DIR`.
+fn done(folder: &Folder, args: &[&str]) -> Run {
+    let run = folder.run(args);
+    assert_eq!(run.status, 0, "{args:?}: {}", run.stderr);
+    run
+}
+
 fn devices(folder: &Folder) -> Value {
-    folder.done(&["devices", "--json"]).json()
+    done(folder, &["devices", "--json"]).json()
 }
 
 fn list<'j>(json: &'j Value, key: &str) -> &'j [Value] {
@@ -37,7 +44,7 @@ fn of<'j>(json: &'j Value, backend: &str) -> Vec<&'j Value> {
 fn each_backend_has_devices_or_a_reason() {
     let folder = Folder::new();
     let json = devices(&folder);
-    let text = folder.done(&["devices"]).stdout;
+    let text = done(&folder, &["devices"]).stdout;
     for (backend, is_built) in BACKENDS {
         let found = of(&json, backend);
         let mut reasons = list(&json, "unavailable").iter();
@@ -67,7 +74,7 @@ fn a_model_is_planned_with_the_alignment_of_a_device() {
         let needed = device["plan_alignment"].as_u64().expect("an alignment");
         let plan = |more: &[&str]| {
             let args = ["plan", "model.onnx", "--device", name];
-            folder.done(&[&args[..], more].concat())
+            done(&folder, &[&args[..], more].concat())
         };
         let json = plan(&["--json"]).json();
         assert_eq!(
