@@ -27,6 +27,7 @@
 //! | firmware without a heap | `files::PlanSource`, which writes a plan as Rust or C |
 //! | a tensor that is idle for long | `Slot::park`, in [`slots`] |
 //! | inferences at the same time, with a pool each | `PoolSet` |
+//! | tensors in the memory of a GPU | the crate `orionrt-devices` |
 //! | several models that take turns | [`ModelSet`], [`SharedPool`] |
 //! | an engine that allocates by itself | [`ReplayAlloc`] |
 //!

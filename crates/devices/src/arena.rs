@@ -63,7 +63,8 @@ struct SetAside {
 }
 
 /// A range of an arena that is not planned, and its buffer. Dropping it gives the range back; the
-/// arena lends it again when work that may use it has ended.
+/// arena lends it again when the work that the device has been given until then has ended. So it is
+/// to be kept as long as commands that use it may be submitted.
 pub struct DeviceBlock<M: DeviceMemory> {
     buffer: M::Buffer,
     reserved: Reserved<M>,

@@ -24,7 +24,8 @@ use crate::{
 /// A plan in device memory, which hands out the slot of each tensor. Clones are one pool.
 ///
 /// All buffers are made with the pool: using slots allocates nothing on the device. The range of
-/// the arena is given back when the last clone and the last slot are dropped.
+/// the arena is given back when the last clone and the last slot are dropped; a clone is to be kept
+/// as long as commands that use its tensors may be submitted.
 ///
 /// ```
 /// use orionrt_devices::{DeviceArena, HostDevice, StreamId, StreamOrder};

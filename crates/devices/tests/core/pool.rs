@@ -1,8 +1,13 @@
 //! Pools: plans that do not fit a device, typed transfers, and what is given back.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
 use orionrt_devices::{
-    DeviceArena, DeviceKind, DeviceMemoryError, DeviceProperties, DeviceSlotError, HostDevice,
-    StreamId, StreamOrder,
+    DeviceArena, DeviceBlock, DeviceKind, DeviceMemoryError, DevicePool, DeviceProperties,
+    DeviceSlot, DeviceSlotError, HostDevice, StreamId, StreamOrder,
 };
 use orionrt_plan::{Lifetimes, Plan, Planner};
 
@@ -174,4 +179,34 @@ fn values_are_of_the_tensors_length_and_whole() {
     );
     assert!(memory.read(4090..4097, &mut [0; 7]).is_err());
     assert!(HostDevice::new(u64::MAX).is_err());
+}
+
+#[test]
+fn what_memory_allows_its_pools_and_slots_allow_threads() {
+    fn assert_shared<T: Send + Sync + 'static>() {}
+    assert_shared::<DeviceArena<HostDevice>>();
+    assert_shared::<DevicePool<HostDevice>>();
+    assert_shared::<DeviceSlot<HostDevice>>();
+    assert_shared::<DeviceBlock<HostDevice>>();
+    assert_shared::<StreamOrder>();
+    let plan = plan(&[(0, 8); 8]);
+    let pool = pool(&plan, 1);
+    // All tensors have the same bytes: one thread at a time has them.
+    let is_held = AtomicBool::new(false);
+    let hold = |slot: DeviceSlot<HostDevice>| {
+        assert!(!is_held.swap(true, Ordering::Relaxed), "two have the bytes");
+        is_held.store(false, Ordering::Relaxed);
+        slot.free();
+    };
+    let granted = |tensor| {
+        let slots = (0..1000).filter_map(|_| pool.slot(id(tensor), StreamId::HOST).ok());
+        slots.map(hold).count()
+    };
+    let granted: usize = thread::scope(|scope| {
+        let granted = &granted;
+        let threads = [0, 1, 2, 3].map(|tensor| scope.spawn(move || granted(tensor)));
+        threads.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    assert!(granted > 0);
+    assert!((0..8).all(|tensor| !pool.is_in_use(id(tensor))));
 }

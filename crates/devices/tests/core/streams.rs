@@ -1,6 +1,6 @@
 //! Programs of operators on several streams, recorded once and run in random orders that the waits
 //! allow: a plan made for the streams is never refused, and what is not refused has the right
-//! contents in every order.
+//! contents in every order. What is recorded twice may run again and again.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use orionrt_plan::{Aliasing, Plan, Planner};
 use orionrt_testing::stream_programs::{Op, Program, Tensor};
 use proptest::prelude::*;
 
-use crate::plans::id;
+use crate::plans::{id, plan, pool};
 
 /// What an operator does, as it was recorded: reads and writes of tensors at their bytes.
 #[derive(Default)]
@@ -322,4 +322,25 @@ fn one_wait_left_out_is_refused_and_would_have_given_other_contents() {
         "tensor `t2` cannot be claimed on stream 1 yet: it shares bytes with `t0`, which stream 0 \
          uses, and stream 1 has not waited for that"
     );
+}
+
+/// Stream 1 reads what stream 0 writes. A second run overwrites it, which is to wait for the read.
+#[test]
+fn a_second_recording_tells_whether_runs_may_follow_each_other() {
+    let pool = pool(&plan(&[(0, 8)]), 2);
+    let [writer, reader] = [0, 1].map(StreamId::new);
+    let record = || -> Result<Event, DeviceSlotError> {
+        let tensor = pool.slot(id(0), writer)?;
+        pool.wait(reader, &pool.signal(writer)?)?;
+        tensor.read_on(reader)?;
+        Ok(pool.signal(reader)?)
+    };
+    let read = record().unwrap();
+    assert_eq!(
+        record().unwrap_err().to_string(),
+        "tensor `t0` cannot be used on stream 0 yet: stream 1 uses it, and stream 0 has not waited \
+         for that"
+    );
+    pool.wait(writer, &read).unwrap();
+    record().unwrap();
 }
