@@ -78,6 +78,7 @@ mod stream;
 mod transfer;
 mod program_error;
 mod program;
+mod program_recorder;
 
 pub use ash;
 
@@ -88,8 +89,9 @@ pub use self::{
     kernel::VulkanKernel,
     memory::VulkanMemory,
     messages::VulkanMessages,
-    program::{VulkanProgram, VulkanProgramRecorder, VulkanSignal, VulkanUse},
+    program::VulkanProgram,
     program_error::VulkanProgramError,
+    program_recorder::{VulkanProgramRecorder, VulkanSignal, VulkanUse},
     recorder::{VulkanCommands, VulkanRecorder},
     stream::VulkanStream,
 };
