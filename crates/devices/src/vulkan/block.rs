@@ -10,8 +10,9 @@ use ash::vk;
 
 use super::{
     answer::refused,
-    device::{VulkanDevice, buffer, needs},
+    device::VulkanDevice,
     logical::Owned,
+    requirements::{buffer, needs},
 };
 use crate::error::DeviceMemoryError;
 

@@ -8,9 +8,11 @@ use ash::vk;
 use super::{
     answer::{refused, unavailable},
     instance::{Instance, loader},
-    logical::{Logical, Owned},
+    logical::Logical,
     messages::VulkanMessages,
+    options::{VulkanOptions, VulkanParts},
     physical::{self, Physical},
+    requirements::{buffer, needs},
     submissions::Submissions,
 };
 use crate::{
@@ -19,40 +21,8 @@ use crate::{
     properties::{DeviceProperties, MemoryHeap},
 };
 
-/// What the buffers of planned tensors are used for.
-pub(super) const USAGE: vk::BufferUsageFlags = vk::BufferUsageFlags::from_raw(
-    vk::BufferUsageFlags::STORAGE_BUFFER.as_raw()
-        | vk::BufferUsageFlags::TRANSFER_SRC.as_raw()
-        | vk::BufferUsageFlags::TRANSFER_DST.as_raw(),
-);
-
 /// Why no device, or not this one, can be used.
 const NO_DEVICE: &str = "no device has Vulkan 1.2 with timeline semaphores and kernels";
-
-/// How to open a device.
-#[derive(Clone, Debug, Default)]
-pub struct VulkanOptions {
-    /// Have every call checked by Khronos' validation layers, with synchronization.
-    pub validated: bool,
-    /// The list in which the layers' messages are collected.
-    pub messages: VulkanMessages,
-    /// How many queues to ask for; the device may have fewer, and one is asked for at least.
-    pub queues: u32,
-}
-
-/// A device and queues of an engine, for [`VulkanDevice::from_raw`].
-pub struct VulkanParts {
-    /// The instance.
-    pub instance: ash::Instance,
-    /// A device of it.
-    pub physical: vk::PhysicalDevice,
-    /// The logical device, made with timeline semaphores.
-    pub device: ash::Device,
-    /// A family of queues that run kernels.
-    pub queue_family: u32,
-    /// Queues of that family.
-    pub queues: Vec<vk::Queue>,
-}
 
 /// A device with queues for kernels. A clone is the same device, which is closed when nothing of it
 /// is left: no clone, no memory, no stream.
@@ -264,38 +234,6 @@ fn logical_device(
     // the call returns.
     let device = unsafe { instance.create_device(physical.handle, &wanted, None) };
     device.map_err(refused("open a device"))
-}
-
-/// Makes a buffer for tensors, without memory.
-pub(super) fn buffer(
-    device: &Arc<Logical>,
-    bytes: u64,
-) -> Result<Owned<vk::Buffer>, DeviceMemoryError> {
-    let wanted = vk::BufferCreateInfo::default()
-        .size(bytes)
-        .usage(USAGE)
-        .sharing_mode(vk::SharingMode::EXCLUSIVE);
-    // SAFETY: a valid structure; `Owned` destroys the buffer.
-    let buffer = unsafe { device.raw.create_buffer(&wanted, None) };
-    let buffer = buffer.map_err(refused("make a buffer"))?;
-    Ok(Owned::new(device, buffer))
-}
-
-/// What memory a buffer needs, and whether the driver wants an allocation for it alone.
-pub(super) fn needs(buffer: &Owned<vk::Buffer>) -> (vk::MemoryRequirements, bool) {
-    let which = vk::BufferMemoryRequirementsInfo2::default().buffer(buffer.handle);
-    let mut alone = vk::MemoryDedicatedRequirements::default();
-    let mut needs = vk::MemoryRequirements2::default().push_next(&mut alone);
-    // SAFETY: a query of a live buffer of the device into valid structures.
-    unsafe {
-        buffer
-            .device
-            .raw
-            .get_buffer_memory_requirements2(&which, &mut needs)
-    };
-    let needs = needs.memory_requirements;
-    let alone = alone.prefers_dedicated_allocation | alone.requires_dedicated_allocation;
-    (needs, alone == vk::TRUE)
 }
 
 impl fmt::Debug for VulkanDevice {

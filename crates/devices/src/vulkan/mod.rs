@@ -62,9 +62,11 @@
 // A file uses only files above it in this list.
 mod answer;
 mod messages;
+mod options;
 mod instance;
 mod physical;
 mod logical;
+mod requirements;
 mod event;
 mod submissions;
 mod device;
@@ -84,11 +86,12 @@ pub use ash;
 
 pub use self::{
     block::VulkanBuffer,
-    device::{VulkanDevice, VulkanOptions, VulkanParts, devices},
+    device::{VulkanDevice, devices},
     event::VulkanEvent,
     kernel::VulkanKernel,
     memory::VulkanMemory,
     messages::VulkanMessages,
+    options::{VulkanOptions, VulkanParts},
     program::VulkanProgram,
     program_error::VulkanProgramError,
     program_recorder::{VulkanProgramRecorder, VulkanSignal, VulkanUse},
