@@ -7,7 +7,7 @@
 //! the claim on a tensor is the only one to use these bytes, as far as the device is used as the
 //! [`StreamOrder`] was told.
 
-use core::{fmt, ops::Range};
+use core::{alloc::Layout, fmt, ops::Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use orionrt_plan::{Plan, TensorId};
@@ -18,6 +18,7 @@ use crate::{
     error::DeviceMemoryError,
     memory::DeviceMemory,
     order::{Event, OrderError, StreamId, StreamOrder},
+    properties::DeviceProperties,
     slot_error::DeviceSlotError,
 };
 
@@ -75,8 +76,8 @@ pub(crate) struct PlannedTensor<B> {
 
 impl<M: DeviceMemory> DeviceArena<M> {
     /// Lays a plan into the arena: takes one range of `plan.peak()` bytes, and makes a buffer of
-    /// each tensor. The streams of the device are those of the order, which several pools may
-    /// share.
+    /// each tensor. The range begins at a multiple of the plan's alignment in the block. The
+    /// streams of the device are those of the order, which several pools may share.
     ///
     /// # Errors
     /// The plan was made for a device with another alignment, has a tensor that is too large for a
@@ -89,7 +90,7 @@ impl<M: DeviceMemory> DeviceArena<M> {
         self.memory().properties().check(plan)?;
         let region = match plan.peak() {
             0 => None,
-            bytes => Some(self.reserve(self.memory().properties().layout(bytes)?)?),
+            _ => Some(self.reserve(region_layout(self.memory().properties(), plan)?)?),
         };
         let base = region.as_ref().map_or(0, |region| region.range().start);
         let tensors = (0..plan.len()).map(|index| self.tensor(plan, index, base));
@@ -245,6 +246,17 @@ impl<M: DeviceMemory> DevicePool<M> {
             },
         }
     }
+}
+
+/// The size and the alignment of a plan's range.
+fn region_layout(properties: &DeviceProperties, plan: &Plan) -> Result<Layout, DeviceMemoryError> {
+    let layout = properties.layout(plan.peak())?;
+    let align = usize::try_from(plan.alignment()).ok();
+    let layout = align.and_then(|align| layout.align_to(align).ok());
+    layout.ok_or(DeviceMemoryError::TooLarge {
+        needed: plan.peak(),
+        largest: isize::MAX as u64,
+    })
 }
 
 impl<M: DeviceMemory> Clone for DevicePool<M> {

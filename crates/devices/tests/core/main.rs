@@ -6,5 +6,6 @@ mod host;
 mod order;
 mod plans;
 mod pool;
+mod properties;
 mod ring;
 mod streams;

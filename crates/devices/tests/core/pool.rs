@@ -112,6 +112,20 @@ fn a_pool_takes_the_plans_peak_and_its_buffers_are_the_planned_bytes() {
 }
 
 #[test]
+fn a_plan_with_a_stricter_alignment_than_the_devices_keeps_it_in_the_block() {
+    let arena = device(|_| {});
+    let before = arena.allocate(1).unwrap();
+    let plan = planned(&[("a", 16, 64), ("b", 16, 2048)]);
+    let pool = arena.pool(&plan, &StreamOrder::new(1)).unwrap();
+    assert_eq!(pool.region().start, 2048);
+    let b = pool.slot(id(1), StreamId::HOST).unwrap();
+    assert!(b.offset().is_multiple_of(2048));
+    let vast = planned(&[("x", 16, 1 << 62)]);
+    assert!(arena.pool(&vast, &StreamOrder::new(1)).is_err());
+    drop(before);
+}
+
+#[test]
 fn a_slot_keeps_its_pool_and_a_pool_its_arena() {
     let pool = pool(&plan(&[(0, 8)]), 1);
     let slot = pool.slot(id(0), StreamId::HOST).unwrap();
