@@ -8,6 +8,7 @@
 //! ```text
 //! Plan ─► TensorPool ─► Slot ─► Vec / Box
 //!            └ claims     ├ transfer: to a view, or to a result in place; detach: out of the pool
+//!                         ├ join: operands of a concatenation to its result
 //!                         └ park: compressed, while others have the bytes (feature `park`)
 //! ```
 
@@ -20,6 +21,7 @@ mod slot_error;
 mod slot;
 mod slot_forms;
 mod transfer;
+mod join;
 mod detach;
 #[cfg(feature = "park")]
 mod no_padding;
@@ -35,15 +37,16 @@ mod pool_set;
 pub(crate) use pool_ref::PoolRef;
 #[cfg(feature = "std")]
 pub use pool_set::{LentPool, PoolSet};
-#[cfg(feature = "park")]
 pub use {
-    no_padding::NoPadding,
-    park::{ParkStats, Parked, UnparkError},
-};
-pub use {
+    join::JoinError,
     pool::{PoolError, TensorPool},
     shared_pool::{ActivateError, ModelGuard, SharedPool},
     slot::{OwnedSlot, Slot, SlotBox, SlotIn},
     slot_error::SlotError,
     transfer::TransferError,
+};
+#[cfg(feature = "park")]
+pub use {
+    no_padding::NoPadding,
+    park::{ParkStats, Parked, UnparkError},
 };

@@ -1,5 +1,5 @@
-//! Why a tensor's slot cannot be had, filled, transferred or left, and why a tensor cannot be
-//! parked.
+//! Why a tensor's slot cannot be had, filled, transferred, joined or left, and why a tensor cannot
+//! be parked.
 //!
 //! Every variant names the tensor, and what would have to be different.
 
@@ -10,8 +10,8 @@ use core::fmt;
 
 use orionrt_plan::TensorId;
 
-/// Why a tensor's slot cannot be had, filled, transferred or left, and why a tensor cannot be
-/// parked.
+/// Why a tensor's slot cannot be had, filled, transferred, joined or left, and why a tensor cannot
+/// be parked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlotError {
@@ -27,7 +27,8 @@ pub enum SlotError {
         /// Its name.
         name: String,
     },
-    /// The tensor to be transferred does not fill its planned slot: it outgrew it, or is shorter.
+    /// The tensor to be transferred or joined does not fill its planned slot: it outgrew it, or is
+    /// shorter.
     Elsewhere {
         /// Its name.
         name: String,
@@ -38,6 +39,27 @@ pub enum SlotError {
         name: String,
         /// The name of the transferred tensor.
         of: String,
+    },
+    /// The tensor to be joined to another one does not lie within that as whole elements of it.
+    NotPart {
+        /// The name of the tensor to be joined.
+        name: String,
+        /// The name of the joined tensor.
+        of: String,
+    },
+    /// The tensors to be joined to this one have fewer bytes than it has.
+    NotFilled {
+        /// Its name.
+        name: String,
+        /// Its size in bytes.
+        bytes: usize,
+        /// The bytes of the tensors.
+        filled: usize,
+    },
+    /// The tensor to be joined to another one is of another pool.
+    OtherPool {
+        /// Its name.
+        name: String,
     },
     /// The tensor's bytes are in use.
     InUse {
@@ -139,6 +161,25 @@ impl fmt::Display for SlotError {
                 "tensor '{name}' is not made of whole elements of '{of}', \
                  so it cannot take its bytes"
             ),
+            Self::NotPart { name, of } => write!(
+                f,
+                "tensor '{name}' does not lie within '{of}' as whole elements of it, \
+                 so it cannot be a part of it"
+            ),
+            Self::NotFilled {
+                name,
+                bytes,
+                filled,
+            } => write!(
+                f,
+                "tensor '{name}' has {bytes} bytes, but the tensors that are joined have {filled}"
+            ),
+            Self::OtherPool { name } => {
+                write!(
+                    f,
+                    "tensor '{name}' is of another pool, so it cannot be joined"
+                )
+            }
             Self::InUse { name, by: Some(by) } if by == name => {
                 write!(f, "tensor '{name}' is already allocated")
             }

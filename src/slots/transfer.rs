@@ -187,14 +187,10 @@ fn tell_free<'p>(owned: &PlannedSlot, parts: impl Iterator<Item = &'p PlannedSlo
 
 /// Whether the tensor's bytes can be passed on to these.
 fn check<T, P: PoolRef>(tensor: &SlotBox<T, P>, to: &[TensorId]) -> Result<(), SlotError> {
+    check_fills_slot(tensor)?;
     let slot = Box::allocator(tensor);
     let pool = slot.pool();
     let owned = slot.planned();
-    let is_in_slot = owned.size == 0 || tensor.as_ptr().addr() == owned.start.addr().get();
-    if !is_in_slot || size_of_val::<[T]>(tensor) != owned.size {
-        let name = pool.name(slot.tensor());
-        return Err(SlotError::Elsewhere { name });
-    }
     for &id in to {
         pool.check(id)?;
         pool.elements::<T>(id)?;
@@ -206,6 +202,18 @@ fn check<T, P: PoolRef>(tensor: &SlotBox<T, P>, to: &[TensorId]) -> Result<(), S
         }
     }
     check_apart(tensor, to)
+}
+
+/// Whether a tensor fills its planned slot: an allocation that outgrew it, or is shorter, does not.
+pub(super) fn check_fills_slot<T, P: PoolRef>(tensor: &SlotBox<T, P>) -> Result<(), SlotError> {
+    let slot = Box::allocator(tensor);
+    let owned = slot.planned();
+    let is_in_slot = owned.size == 0 || tensor.as_ptr().addr() == owned.start.addr().get();
+    if is_in_slot && size_of_val::<[T]>(tensor) == owned.size {
+        return Ok(());
+    }
+    let name = slot.pool().name(slot.tensor());
+    Err(SlotError::Elsewhere { name })
 }
 
 /// Whether no two of these tensors share bytes.
@@ -227,7 +235,7 @@ fn check_apart<T, P: PoolRef>(tensor: &SlotBox<T, P>, to: &[TensorId]) -> Result
 
 /// Whether a part is made of whole elements of a slot that holds an array of `T`. The part's size
 /// is a whole number of them.
-fn lies_within<T>(part: &PlannedSlot, owned: &PlannedSlot) -> bool {
+pub(super) fn lies_within<T>(part: &PlannedSlot, owned: &PlannedSlot) -> bool {
     if part.size == 0 {
         return true;
     }

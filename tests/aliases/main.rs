@@ -1,11 +1,12 @@
 //! Tensors within others: views, results in place, parts of results, and the transfer of values to
-//! them.
+//! them and from them.
 
 mod refused;
 mod values;
 mod donated;
 mod parts;
 mod transfer;
+mod join;
 mod model;
 #[cfg(feature = "files")]
 mod files;

@@ -1,11 +1,16 @@
 //! Slots against a model of memory: each owner has a range of bytes, and each byte a value.
 
-use allocator_api2::{alloc::Global, boxed::Box};
-use orionrt::{TensorId, TensorPool, slots::Slot};
-use orionrt_testing::{alias_graphs::graphs, slot_oracle::can_split};
-use proptest::{collection::vec, prelude::*, sample::Index};
+use std::{cell::Cell, mem};
 
-use crate::transfer::{Shared, plan};
+use allocator_api2::{alloc::Global, boxed::Box};
+use orionrt::{Aliasing, Planner, TensorId, TensorPool, slots::Slot};
+use orionrt_testing::{
+    alias_graphs::{graphs, graphs_with_parts},
+    slot_oracle::can_split,
+};
+use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
+
+use crate::transfer::Shared;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -15,6 +20,8 @@ enum Step {
     Transfer(Index, Vec<Index>),
     /// Transfers a tensor to others that lie within it.
     Split(Index, Vec<Index>),
+    /// Joins tensors to any other one, which may be impossible: all within it, or one less.
+    Join(Index, bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -24,6 +31,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => index().prop_map(Step::Drop),
         1 => (index(), vec(index(), 0..3)).prop_map(|(at, to)| Step::Transfer(at, to)),
         3 => (index(), vec(index(), 0..4)).prop_map(|(at, to)| Step::Split(at, to)),
+        3 => (index(), any::<bool>()).prop_map(|(to, all)| Step::Join(to, all)),
     ];
     vec(step, 1..60)
 }
@@ -32,6 +40,7 @@ struct MemoryModel<'p> {
     pool: &'p TensorPool<Global>,
     live: Vec<(TensorId, Shared<'p, u8, Global>)>,
     memory: Vec<u8>,
+    joined: &'p Cell<u32>,
 }
 
 impl<'p> MemoryModel<'p> {
@@ -94,6 +103,7 @@ impl<'p> MemoryModel<'p> {
                 }
                 self.split_into(at, &parts)?;
             }
+            Step::Join(to, all) => self.join(*to.get(&ids), *all)?,
             _ => {}
         }
         self.check()
@@ -110,6 +120,37 @@ impl<'p> MemoryModel<'p> {
             Err(refused) => {
                 prop_assert!(!expected, "{} to {:?}: {}", from, to, refused);
                 self.live.push((from, refused.tensor));
+            }
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, to: TensorId, all: bool) -> Result<(), TestCaseError> {
+        let plan = self.pool.plan();
+        let Ok(slot) = self.pool.slot(to) else {
+            return Ok(());
+        };
+        let is_part = |id: TensorId| can_split(plan, to, &[id]);
+        let (mut parts, others) = mem::take(&mut self.live)
+            .into_iter()
+            .partition::<Vec<_>, _>(|&(id, _)| is_part(id));
+        self.live = others;
+        if !all {
+            self.live.extend(parts.pop());
+        }
+        let filled: usize = parts.iter().map(|&(id, _)| self.bytes(id).len()).sum();
+        let expected = filled == self.bytes(to).len();
+        let (ids, tensors): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        match slot.join(tensors) {
+            Ok(tensor) => {
+                prop_assert!(expected, "{:?} to {}", ids, to);
+                self.joined
+                    .set(self.joined.get() + u32::from(ids.len() > 1));
+                self.live.push((to, tensor));
+            }
+            Err(refused) => {
+                prop_assert!(!expected, "{:?} to {}: {}", ids, to, refused);
+                self.live.extend(ids.into_iter().zip(refused.tensors));
             }
         }
         Ok(())
@@ -134,21 +175,37 @@ impl<'p> MemoryModel<'p> {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 200 }))]
-
-    #[test]
-    fn every_byte_has_one_owner_and_keeps_its_value(graph in graphs(1), steps in steps()) {
-        let plan = plan(&graph);
+#[test]
+fn every_byte_has_one_owner_and_keeps_its_value() {
+    let joined = Cell::new(0);
+    let cases = ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 200 });
+    let any_graph = prop_oneof![graphs(1), graphs_with_parts()];
+    let tested = TestRunner::new(cases).run(&(any_graph, steps()), |(graph, steps)| {
+        let lifetimes = graph.lifetimes_with(Aliasing::Parts);
+        let plan = Planner::new().nodes(1000).plan(&lifetimes).unwrap();
         let pool = TensorPool::new(Global, &plan).unwrap();
         let memory = vec![0; plan.peak() as usize];
-        let mut model = MemoryModel { pool: &pool, live: Vec::new(), memory };
+        let (pool, live, joined) = (&pool, Vec::new(), &joined);
+        let mut model = MemoryModel {
+            pool,
+            live,
+            memory,
+            joined,
+        };
         for step in &steps {
             model.step(step)?;
         }
         model.live.clear();
-        for id in model.ids().into_iter().filter(|&id| !model.is_never_alive(id)) {
+        for id in model
+            .ids()
+            .into_iter()
+            .filter(|&id| !model.is_never_alive(id))
+        {
             prop_assert!(pool.filled(id, 0u8).is_ok());
         }
-    }
+        Ok(())
+    });
+    tested.unwrap();
+    // Of all steps, some join several tensors.
+    assert!(cfg!(miri) || joined.get() > 20, "{}", joined.get());
 }
