@@ -198,6 +198,7 @@ fn growing_beyond_the_managed_range_is_refused() {
     assert!(buddy.validate());
 }
 
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn half_a_terabyte_is_served_and_merges_again() {
     let terabyte = 1usize << 40;

@@ -372,12 +372,13 @@ proptest! {
 
 #[test]
 fn a_block_that_cannot_grow_stays_as_it_was() {
+    const TOO_LARGE: usize = isize::MAX as usize - 4095;
     let alloc = small_alloc();
     in_thread(|| {
         for size in [100, LARGEST_SMALL, 1 << 20] {
             let block = Block::new(&alloc, layout(size, 8), 1);
             // SAFETY: a live block with its layout; the size is not zero, and below `isize::MAX`.
-            let moved = unsafe { alloc.realloc(block.start(), block.layout(), 1 << 50) };
+            let moved = unsafe { alloc.realloc(block.start(), block.layout(), TOO_LARGE) };
             assert!(moved.is_null());
             block.free(&alloc);
         }

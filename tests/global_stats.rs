@@ -244,7 +244,7 @@ fn failures_are_counted_and_the_peak_stays() {
     block.free(&alloc);
     for refused in 1..4 {
         // SAFETY: the size is not zero.
-        assert!(unsafe { alloc.alloc(layout(1 << 50, 8)) }.is_null());
+        assert!(unsafe { alloc.alloc(layout(isize::MAX as usize - 4095, 8)) }.is_null());
         assert_eq!(alloc.stats().failures, refused);
     }
     alloc.purge();

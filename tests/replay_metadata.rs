@@ -64,7 +64,7 @@ fn a_plan_takes_64_bytes_for_each_planned_request_and_gives_the_rest_back() {
     let equal = |_| 4096;
     let few = |i: usize| 1024 << (i % 5);
     // No two blocks begin or end at the same offsets, nearly.
-    let random = |i: usize| 1024 + i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 30_011;
+    let random = |i: usize| 1024 + i.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) % 30_011;
     let sizes: [&dyn Fn(usize) -> usize; 3] = [&equal, &few, &random];
     let mut session = ALLOC.session(Planner::new().nodes(1));
     let resident = process_anonymous();

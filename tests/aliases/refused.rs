@@ -140,6 +140,7 @@ fn mistakes_of_devices_and_streams_are_named() {
 }
 
 /// A root is aligned for everything within it and for its device, and its size is padded to that.
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn sizes_are_summed_with_the_strictest_alignment_of_root_views_and_device() {
     let graph = |has_view: bool, device: u64| {

@@ -264,6 +264,11 @@ fn a_tensor_whose_transfer_is_refused_stays_with_its_owner() {
 /// One part begins in the middle of an element, another is less aligned than elements are.
 #[test]
 fn a_transfer_that_would_split_or_misalign_elements_is_refused() {
+    /// With 32 bits, `u64` may need an alignment of 4 alone.
+    #[derive(Clone, Copy, PartialEq)]
+    #[repr(align(8))]
+    struct Wide(u64);
+
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", bytes(16, 8));
     let [a, b] = [("a", 8), ("b", 4)].map(|(name, size)| g.tensor(name, bytes(size, 4)));
@@ -275,8 +280,8 @@ fn a_transfer_that_would_split_or_misalign_elements_is_refused() {
     let (name, of) = ("a".to_string(), "x".to_string());
     assert_eq!(error, SlotError::NotWithin { name, of });
     drop(pairs);
-    let wide = pool.filled(x, 1u64).unwrap();
-    let (wide, error) = refused(Slot::split_into(wide, &[a]), 1u64);
+    let wide = pool.filled(x, Wide(1)).unwrap();
+    let (wide, error) = refused(Slot::split_into(wide, &[a]), Wide(1));
     let (name, needed, planned) = ("a".to_string(), 8, 4);
     assert_eq!(
         error,

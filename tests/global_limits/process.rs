@@ -11,7 +11,7 @@ pub(crate) fn limit_address_space(bytes: Option<usize>) {
     // SAFETY: reads and writes the limit only.
     unsafe {
         assert_eq!(libc::getrlimit(libc::RLIMIT_AS, &raw mut limit), 0);
-        limit.rlim_cur = bytes.map_or(limit.rlim_max, |bytes| bytes as u64);
+        limit.rlim_cur = bytes.map_or(limit.rlim_max, |bytes| bytes as libc::rlim_t);
         let outcome = libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
         assert_eq!(outcome, 0, "{}", Error::last_os_error());
     }

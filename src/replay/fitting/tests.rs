@@ -275,13 +275,13 @@ impl<'p> Planned<'p> {
 /// of the bytes that is served, and that of the runs in which it is less than 99 %.
 fn shares(programs_made: usize, extra: usize) -> (f64, f64) {
     let mut runner = TestRunner::deterministic();
-    let (mut all, mut poor, mut runs) = ((0, 0), 0, 0);
+    let (mut all, mut poor, mut runs) = ((0u64, 0u64), 0, 0);
     for _ in 0..programs_made {
         let program = programs().new_tree(&mut runner).unwrap().current();
         let planned = Planned::new(&program);
         for factor in (1..=20).map(|factor| f64::from(factor) / 20.3) {
             let (asked, served) = planned.serve(factor, extra);
-            all = (all.0 + asked, all.1 + served);
+            all = (all.0 + asked as u64, all.1 + served as u64);
             let is_poor = (served as f64) < 0.99 * asked as f64;
             assert!(
                 !is_poor || extra > 0 || factor < 0.5,
