@@ -24,7 +24,7 @@ use crate::fork::uninterrupted;
 use orionrt_sys::checker;
 use orionrt_sys::locked::Locked;
 use orionrt_sys::machine::reservation;
-use orionrt_sys::mapping::{HUGE_PAGE, MapError, Mapping};
+use orionrt_sys::mapping::{DISCARD_WRITES, HUGE_PAGE, MapError, Mapping};
 use orionrt_sys::sync::atomic::{AtomicPtr, Ordering};
 
 /// Runs have whole chunks of so many bytes.
@@ -258,11 +258,13 @@ impl AddressRange {
         unsafe { self.base().add(offset) }
     }
 
-    /// Retires the run of these chunks: bytes that are not in use go back to the system.
+    /// Retires the run of these chunks, whose first `backed` bytes are resident: bytes that are not
+    /// in use go back to the system.
     ///
     /// # Safety
-    /// The chunks are the caller's lease, which ends now: nobody claims bytes in it any more.
-    pub(super) unsafe fn retire(&self, chunks: &ops::Range<usize>) {
+    /// The chunks are the caller's lease, which ends now: nobody claims bytes in it any more. So
+    /// many bytes of it are committed, those of the region that is open there among them.
+    pub(super) unsafe fn retire(&self, chunks: &ops::Range<usize>, backed: usize) {
         let in_use = self.with_runs(|runs| {
             let run = runs.iter_mut().find(|run| run.chunks == *chunks)?;
             run.is_retired = run.close();
@@ -270,10 +272,16 @@ impl AddressRange {
         });
         if let Some(region) = in_use {
             let start = chunks.start * CHUNK;
-            let tail = region.bytes()..chunks.len() * CHUNK;
+            // A huge page may reach as far as its chunk. What is written must be committed.
+            let end = match DISCARD_WRITES {
+                true => backed,
+                false => chunks.len() * CHUNK,
+            };
+            let tail = region.bytes()..end;
             for free in region.free_bytes().into_iter().chain([tail]) {
                 // SAFETY: these bytes are in no block in use, and nobody claims them, as the caller
-                // vouches. The run is not retired yet, so nobody else gets its chunks.
+                // vouches, also for what is committed. The run is not retired yet, so nobody else
+                // gets its chunks.
                 unsafe { self.give_back(start + free.start..start + free.end) };
             }
             self.with_runs(|runs| {
@@ -287,11 +295,12 @@ impl AddressRange {
     /// Gives the memory of whole pages back to the system. If that refuses, they stay resident.
     ///
     /// # Safety
-    /// The bytes belong to the caller's lease, and nobody uses them.
+    /// The bytes belong to the caller's lease, and nobody uses them. Where [`DISCARD_WRITES`] is
+    /// true, they are committed.
     pub(super) unsafe fn give_back(&self, bytes: ops::Range<usize>) {
         // Locked pages cannot be discarded.
         let _ = self.mapping.unlock(bytes.clone());
-        // SAFETY: nobody uses them, as the caller vouches.
+        // SAFETY: nobody uses them, and they are committed, as the caller vouches.
         let _ = unsafe { self.mapping.discard(bytes) };
     }
 

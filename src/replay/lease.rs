@@ -173,22 +173,20 @@ impl Lease<'_> {
         let start = self.chunks.start * CHUNK;
         let range = start + self.bytes..start + bytes;
         let whole = start..start + bytes.next_multiple_of(CHUNK);
-        let outcome = self.back_range(range.clone(), whole);
+        self.commit(range.clone(), whole)?;
+        let outcome = self.make_resident(range.clone());
         match outcome {
             Ok(()) => self.bytes = bytes,
-            // SAFETY: the range is this lease's, and no region that is open here reaches it.
+            // SAFETY: the range is this lease's, committed above, and no region that is open here
+            // reaches it.
             Err(_) => unsafe { self.range.give_back(range) },
         }
         outcome
     }
 
-    /// Makes a range usable and resident, and `whole` chunks with it if they are huge pages. A
-    /// refused advice on huge pages changes nothing else.
-    fn back_range(
-        &self,
-        range: ops::Range<usize>,
-        whole: ops::Range<usize>,
-    ) -> Result<(), MapError> {
+    /// Makes a range usable, and `whole` chunks with it if they are huge pages. A refused advice on
+    /// huge pages changes nothing else. On an error nothing of the range has become resident.
+    fn commit(&self, range: ops::Range<usize>, whole: ops::Range<usize>) -> Result<(), MapError> {
         let mapping = self.range.mapping();
         match self.pages.huge_pages {
             // Whole chunks are committed, so that the last one can be a huge page, too. A region
@@ -201,8 +199,14 @@ impl Lease<'_> {
                 mapping.commit(range.clone())?;
                 let _ = mapping.advise_nohuge(range.clone());
             }
-            _ => mapping.commit(range.clone())?,
+            _ => mapping.commit(range)?,
         }
+        Ok(())
+    }
+
+    /// Makes a range that is committed resident, and locked if the pages are to be.
+    fn make_resident(&self, range: ops::Range<usize>) -> Result<(), MapError> {
+        let mapping = self.range.mapping();
         if self.pages.is_pinned {
             mapping.lock(range.clone())?;
         }
@@ -228,8 +232,8 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // SAFETY: the chunks are this lease's, which ends here.
-        unsafe { self.range.retire(&self.chunks) };
+        // SAFETY: the chunks are this lease's, which ends here, and backed for so many bytes.
+        unsafe { self.range.retire(&self.chunks, self.bytes) };
     }
 }
 
