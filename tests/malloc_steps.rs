@@ -2,7 +2,6 @@
 //! large a block is that it gets back.
 //!
 //! It takes `ORIONRT_HEAP_STEPS` steps from `ORIONRT_HEAP_SEED`; a failure names the step.
-#![cfg(target_os = "linux")]
 
 use std::{
     alloc::{GlobalAlloc, Layout},

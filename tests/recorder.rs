@@ -3,7 +3,6 @@
 //!
 //! There is one recording at a time for the process, so the tests take turns; the test harness may
 //! allocate at any time.
-#![cfg(target_os = "linux")]
 
 use std::{
     alloc::System,

@@ -3,7 +3,6 @@
 //!
 //! With threads it would take bad luck to see a wrong order. Here the inner allocator grants a
 //! block again while it is being released, on the same thread.
-#![cfg(target_os = "linux")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -1,6 +1,5 @@
 //! Recordings of any events: no panic, and for traces of real programs the lifetimes that a
 //! quadratic oracle finds.
-#![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Sessions in files: what was saved is replayed without a recording, what does not fit only
 //! misses, and files that nobody has written are refused with a reason or harmless.
-#![cfg(all(target_os = "linux", feature = "files"))]
+#![cfg(feature = "files")]
 
 use std::{alloc::System, error::Error as _};
 
@@ -405,6 +405,7 @@ fn a_refused_file_says_where_and_why() {
 
 /// A file with the plan of key 1: lanes of one request each, whose block has 64 bytes and ends
 /// there. The lanes after the first are those of helpers.
+#[cfg(target_pointer_width = "64")]
 fn file_of_lanes(ends: &[u64]) -> String {
     let lane = |(i, end): (usize, &u64)| {
         let place = i

@@ -1,5 +1,4 @@
 //! `ReplayAlloc` on OrionRT's own heap, under a whole program.
-#![cfg(target_os = "linux")]
 
 use std::{
     collections::BTreeMap,

@@ -3,7 +3,6 @@
 //!
 //! The allocators are instances beside the test program's own, so that they do not see the tests'
 //! own bookkeeping.
-#![cfg(target_os = "linux")]
 
 use std::alloc::System;
 

@@ -3,7 +3,6 @@
 //!
 //! The allocators are instances beside the test program's own, so that only what a test asks for is
 //! counted.
-#![cfg(target_os = "linux")]
 
 use std::{alloc::System, sync::Barrier, thread};
 

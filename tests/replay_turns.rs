@@ -1,7 +1,6 @@
 //! Sessions whose keys take turns, side by side in one address range that is short: regions grow,
 //! shrink, are forgotten, improved and reclaimed while blocks of them are kept, and freed on other
 //! threads. Blocks check their contents when they are freed, so two owners of a byte would show.
-#![cfg(target_os = "linux")]
 
 use std::{alloc::System, sync::mpsc, thread, time::Duration};
 

@@ -1,5 +1,4 @@
 //! A `ReplayAlloc` inside another one, at the same address: each serves its own iterations only.
-#![cfg(target_os = "linux")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 

@@ -2,7 +2,6 @@
 //!
 //! The tests are threads of one process and share its allocator. No session here has lanes, so each
 //! test counts only what its own thread does.
-#![cfg(target_os = "linux")]
 
 mod iterations;
 mod small;

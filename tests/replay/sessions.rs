@@ -11,10 +11,9 @@ use std::{
 
 use orionrt::{
     Lifetimes, Planner, ReplayError, TensorId,
-    arena::HugePages,
     lifetimes::{Lifetime, Piece},
     planner::{PlannerError, Strategy, Task},
-    replay::{Event, EventKind, MissCounts, Recording, RequestCounts},
+    replay::{MissCounts, Recording, RequestCounts},
 };
 use orionrt_testing::workloads::{assert_filled, filled, network};
 
@@ -299,6 +298,8 @@ fn a_recording_that_cannot_be_planned_is_an_error_of_every_later_run_of_a_strict
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn a_plan_larger_than_the_address_range_is_refused() {
+    use orionrt::replay::{Event, EventKind};
+
     let event = |kind| Event::new(kind, 4096, 300 << 30, 8).on_thread(1);
     let events = vec![event(EventKind::Allocate), event(EventKind::Free)];
     let recording = Recording::new(1, events, 0);
@@ -454,6 +455,7 @@ fn the_report_counts_every_outcome_and_prints_it() {
 }
 
 /// Page faults of this thread so far.
+#[cfg(target_os = "linux")]
 fn faults() -> libc::c_long {
     // SAFETY: all zeros are a valid `rusage`; the call fills it.
     unsafe {
@@ -463,8 +465,11 @@ fn faults() -> libc::c_long {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn replayed_iterations_have_no_page_faults() {
+    use orionrt::arena::HugePages;
+
     let iteration = || {
         let first = vec![1u8; 4 << 20];
         let second: Vec<u8> = first.iter().map(|byte| byte + 1).collect();

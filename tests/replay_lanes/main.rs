@@ -3,7 +3,6 @@
 //!
 //! The allocators are instances beside the test program's own, so that the helpers of a test are
 //! only its own threads.
-#![cfg(target_os = "linux")]
 
 mod threads;
 mod announced;
