@@ -149,32 +149,53 @@ fn bind(
     bound.map_err(refused("bind a buffer"))
 }
 
-/// A range of a block that kernels and copies can be given. A clone is the same range.
+/// A range of a block, or a buffer of an engine's own, that kernels and copies can be given. A
+/// clone is the same bytes.
 #[derive(Clone)]
 pub struct VulkanBuffer {
     shared: Arc<Bound>,
 }
 
 struct Bound {
-    /// The buffer of this range alone, if the block is not one buffer.
-    own: Option<Owned<vk::Buffer>>,
-    block: Arc<Block>,
+    bytes: Bytes,
     range: Range<u64>,
+}
+
+/// What the driver knows a range by.
+enum Bytes {
+    /// A range of the buffer that is the block.
+    Part(Arc<Block>),
+    /// A buffer of its own that is bound in a block.
+    Bound(Owned<vk::Buffer>, Arc<Block>),
+    /// A buffer in memory of an engine.
+    Foreign(Owned<vk::Buffer>),
 }
 
 impl VulkanBuffer {
     /// A range of a block, which is within it.
     pub(super) fn new(block: &Arc<Block>, range: Range<u64>) -> Result<Self, DeviceMemoryError> {
-        let own = match block.whole {
-            Some(_) => None,
-            None => Some(block.bound(&range)?),
+        let block = Arc::clone(block);
+        let bytes = match block.whole {
+            Some(_) => Bytes::Part(block),
+            None => Bytes::Bound(block.bound(&range)?, block),
         };
-        let shared = Arc::new(Bound {
-            own,
-            block: Arc::clone(block),
-            range,
-        });
+        let shared = Arc::new(Bound { bytes, range });
         Ok(Self { shared })
+    }
+
+    /// Takes over a buffer of an engine's own, to give it to kernels. It is destroyed when neither
+    /// a clone of the result nor commands hold it any more.
+    ///
+    /// # Safety
+    /// The buffer was made by this device, has this size, can be used as kernels and copies use it,
+    /// and is destroyed by nobody else. Its memory stays until it is destroyed. Where commands of
+    /// one list use that memory through other buffers, too, nothing orders them.
+    #[must_use]
+    pub unsafe fn from_raw(device: &VulkanDevice, buffer: vk::Buffer, bytes: u64) -> Self {
+        let buffer = Owned::new(&device.logical, buffer);
+        let (bytes, range) = (Bytes::Foreign(buffer), 0..bytes);
+        let shared = Arc::new(Bound { bytes, range });
+        Self { shared }
     }
 
     /// How many bytes the range has.
@@ -202,24 +223,34 @@ impl VulkanBuffer {
 
     /// The driver's buffer, and the offset at which the range begins in it.
     pub(super) fn place(&self) -> (vk::Buffer, u64) {
-        let shared = &*self.shared;
-        match (&shared.own, &shared.block.whole) {
-            (Some(own), _) => (own.handle, 0),
-            (None, Some(whole)) => (whole.handle, shared.range.start),
-            (None, None) => (vk::Buffer::null(), 0),
+        let start = self.shared.range.start;
+        match &self.shared.bytes {
+            Bytes::Bound(buffer, _) | Bytes::Foreign(buffer) => (buffer.handle, 0),
+            Bytes::Part(block) => match &block.whole {
+                Some(whole) => (whole.handle, start),
+                None => (vk::Buffer::null(), 0),
+            },
         }
     }
 
     pub(super) fn is_of(&self, device: &VulkanDevice) -> bool {
-        device.is(&self.shared.block.memory.device)
+        device.is(match &self.shared.bytes {
+            Bytes::Bound(buffer, _) | Bytes::Foreign(buffer) => &buffer.device,
+            Bytes::Part(block) => &block.memory.device,
+        })
     }
 
     /// Whether two ranges have a byte in common.
     pub(super) fn meets(&self, other: &Self) -> bool {
-        let (one, two) = (&self.shared, &other.shared);
-        Arc::ptr_eq(&one.block, &two.block)
-            && one.range.start < two.range.end
-            && two.range.start < one.range.end
+        let same = match (&self.shared.bytes, &other.shared.bytes) {
+            (Bytes::Foreign(one), Bytes::Foreign(two)) => one.handle == two.handle,
+            (Bytes::Foreign(_), _) | (_, Bytes::Foreign(_)) => false,
+            (Bytes::Part(one) | Bytes::Bound(_, one), Bytes::Part(two) | Bytes::Bound(_, two)) => {
+                Arc::ptr_eq(one, two)
+            }
+        };
+        let (one, two) = (&self.shared.range, &other.shared.range);
+        same && one.start < two.end && two.start < one.end
     }
 }
 

@@ -198,6 +198,18 @@ impl VulkanDevice {
         &self.about.submissions
     }
 
+    /// The driver's functions for the instance of the device, for calls that are not made here.
+    #[must_use]
+    pub fn raw_instance(&self) -> &ash::Instance {
+        &self.logical.functions
+    }
+
+    /// The driver's handle of the device that this was opened of.
+    #[must_use]
+    pub fn raw_physical(&self) -> vk::PhysicalDevice {
+        self.about.physical.handle
+    }
+
     pub(super) fn physical(&self) -> &Physical {
         &self.about.physical
     }

@@ -52,24 +52,7 @@ impl WgpuMemory {
         bytes: u64,
         chunk_bytes: u64,
     ) -> Result<Self, DeviceMemoryError> {
-        let largest = device.properties().largest_block;
-        let needed = bytes.max(1).checked_next_multiple_of(GRANULE);
-        let fitting = needed.filter(|&needed| needed <= largest);
-        let needed = fitting.ok_or(DeviceMemoryError::TooLarge {
-            needed: bytes,
-            largest,
-        })?;
-        let asked = Asked {
-            action: "make a block",
-            bytes: Some(needed),
-        };
-        let description = wgpu::BufferDescriptor {
-            label: Some("orionrt block"),
-            size: needed,
-            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        };
-        let block = device.scoped(asked, || device.device().create_buffer(&description))?;
+        let block = storage(device, bytes, "make a block")?;
         let staging = Mutex::new(Staging::new(device, chunk_bytes)?);
         let device = device.clone();
         Ok(Self {
@@ -191,6 +174,18 @@ impl DeviceMemory for WgpuMemory {
 }
 
 impl WgpuBuffer {
+    /// A buffer of its own, outside of any block, of this size rounded up to a multiple of 4: for
+    /// what has no plan, or to compare with a plan. wgpu frees it when the device has done all that
+    /// was submitted with it, and nothing has it any more.
+    ///
+    /// # Errors
+    /// The device has no such amount of memory, allows no such buffer, or is lost.
+    pub fn alone(device: &WgpuDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
+        let block = storage(device, bytes, "make a buffer")?;
+        let bytes = 0..bytes;
+        Ok(Self { block, bytes })
+    }
+
     /// Its size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -227,4 +222,30 @@ impl WgpuBuffer {
         let (a, b) = (&self.bytes, &other.bytes);
         self.block == other.block && a.start.max(b.start) < a.end.min(b.end)
     }
+}
+
+/// Makes a buffer for kernels and copies, of at least one byte.
+fn storage(
+    device: &WgpuDevice,
+    bytes: u64,
+    action: &'static str,
+) -> Result<Buffer, DeviceMemoryError> {
+    let largest = device.properties().largest_block;
+    let needed = bytes.max(1).checked_next_multiple_of(GRANULE);
+    let fitting = needed.filter(|&needed| needed <= largest);
+    let needed = fitting.ok_or(DeviceMemoryError::TooLarge {
+        needed: bytes,
+        largest,
+    })?;
+    let asked = Asked {
+        action,
+        bytes: Some(needed),
+    };
+    let description = wgpu::BufferDescriptor {
+        label: Some("orionrt"),
+        size: needed,
+        usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    };
+    device.scoped(asked, || device.device().create_buffer(&description))
 }
