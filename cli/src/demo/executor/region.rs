@@ -28,7 +28,7 @@ use crate::demo::{
 
 /// What a node has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
+pub enum Task {
     /// Compute the result from operands that lie elsewhere.
     Compute,
     /// Compute over the operand of this index.
@@ -39,32 +39,23 @@ enum Task {
     View,
 }
 
-/// A network that is ready to run in a region, any number of times.
-#[derive(Debug)]
-pub struct RegionExecutor<'n, 'r> {
-    network: &'n Network,
-    region: &'r mut [f32],
+/// Where a plan has the tensors of a network in a region, and what each node has to do there.
+#[derive(Clone, Debug)]
+pub struct RegionLayout {
     /// The elements of the region that each tensor has.
     places: Vec<Range<usize>>,
     tasks: Vec<Task>,
 }
 
-impl<'n, 'r> RegionExecutor<'n, 'r> {
-    /// Prepares to run `network` in `region`, with tensors where `plan` has them.
+impl RegionLayout {
+    /// The layout of `network` under `plan`.
     ///
     /// # Errors
-    /// When the plan is not one of this network, a result lies where the graph does not allow it,
-    /// or the region is smaller than the plan's peak.
-    pub fn new(network: &'n Network, plan: &Plan, region: &'r mut [f32]) -> Result<Self, RunError> {
+    /// When the plan is not one of this network, or a result lies where the graph does not allow
+    /// it.
+    pub fn new(network: &Network, plan: &Plan) -> Result<Self, RunError> {
         check_sizes(network, plan.lifetimes())?;
         check_alive(network, plan.lifetimes())?;
-        if (region.len() as u64) < elements(plan.peak()) as u64 {
-            return Err(RunError::WrongLength {
-                tensor: "the planned region".into(),
-                expected: elements(plan.peak()),
-                given: region.len(),
-            });
-        }
         let tensors = network.graph().tensors().zip(plan.offsets());
         let places = tensors.map(|((id, _), &offset)| {
             let start = elements(offset);
@@ -83,11 +74,48 @@ impl<'n, 'r> RegionExecutor<'n, 'r> {
                 }
             })
         });
+        let tasks = tasks.collect::<Result<_, _>>()?;
+        Ok(Self { places, tasks })
+    }
+
+    /// The elements of the region that a tensor has.
+    pub fn place(&self, id: TensorId) -> Range<usize> {
+        self.places[id.index()].clone()
+    }
+
+    /// What the node at `step` has to do.
+    pub fn task(&self, step: usize) -> Task {
+        self.tasks[step]
+    }
+}
+
+/// A network that is ready to run in a region, any number of times.
+#[derive(Debug)]
+pub struct RegionExecutor<'n, 'r> {
+    network: &'n Network,
+    region: &'r mut [f32],
+    layout: RegionLayout,
+}
+
+impl<'n, 'r> RegionExecutor<'n, 'r> {
+    /// Prepares to run `network` in `region`, with tensors where `plan` has them.
+    ///
+    /// # Errors
+    /// When the plan is not one of this network, a result lies where the graph does not allow it,
+    /// or the region is smaller than the plan's peak.
+    pub fn new(network: &'n Network, plan: &Plan, region: &'r mut [f32]) -> Result<Self, RunError> {
+        let layout = RegionLayout::new(network, plan)?;
+        if (region.len() as u64) < elements(plan.peak()) as u64 {
+            return Err(RunError::WrongLength {
+                tensor: "the planned region".into(),
+                expected: elements(plan.peak()),
+                given: region.len(),
+            });
+        }
         Ok(Self {
-            tasks: tasks.collect::<Result<_, _>>()?,
             network,
             region,
-            places,
+            layout,
         })
     }
 
@@ -102,7 +130,7 @@ impl<'n, 'r> RegionExecutor<'n, 'r> {
         let place = self.place(network.input());
         self.region[place].copy_from_slice(input);
         for (step, node) in network.nodes().iter().enumerate() {
-            match self.tasks[step] {
+            match self.layout.task(step) {
                 Task::Compute => self.compute(node),
                 Task::Overwrite(operand) => self.overwrite(node, operand),
                 Task::Join => self.join(&network.graph().ops()[step]),
@@ -114,12 +142,12 @@ impl<'n, 'r> RegionExecutor<'n, 'r> {
     }
 
     fn place(&self, id: TensorId) -> Range<usize> {
-        self.places[id.index()].clone()
+        self.layout.place(id)
     }
 
     fn compute(&mut self, node: &Node) {
         let mut operands = [&[][..]; MAX_READS];
-        let reads = node.reads().iter().map(|id| &self.places[id.index()]);
+        let reads = node.reads().iter().map(|&id| self.layout.place(id));
         let at = self.place(node.writes());
         let (output, inputs) = lend(self.region, at, reads, &mut operands);
         node.kernel().run(inputs, output);
@@ -129,7 +157,7 @@ impl<'n, 'r> RegionExecutor<'n, 'r> {
         let mut operands = [&[][..]; MAX_READS];
         let (before, after) = (&node.reads()[..operand], &node.reads()[operand + 1..]);
         let others = before.iter().chain(after);
-        let others = others.map(|id| &self.places[id.index()]);
+        let others = others.map(|&id| self.layout.place(id));
         let at = self.place(node.writes());
         let (x, others) = lend(self.region, at, others, &mut operands);
         node.kernel().run_in_place(x, others);
@@ -183,10 +211,10 @@ fn meet(a: &Range<usize>, b: &Range<usize>) -> bool {
 }
 
 /// The elements at one place, to be written, and those at others, which do not meet it.
-fn lend<'r, 'p, 'o>(
+fn lend<'r, 'o>(
     region: &'r mut [f32],
     at: Range<usize>,
-    reads: impl Iterator<Item = &'p Range<usize>>,
+    reads: impl Iterator<Item = Range<usize>>,
     operands: &'o mut [&'r [f32]; MAX_READS],
 ) -> (&'r mut [f32], &'o [&'r [f32]]) {
     let (before, rest) = region.split_at_mut(at.start);
@@ -195,7 +223,7 @@ fn lend<'r, 'p, 'o>(
     let mut count = 0;
     for (operand, read) in operands.iter_mut().zip(reads) {
         *operand = match read.end <= at.start {
-            true => &before[read.clone()],
+            true => &before[read],
             false => &behind[read.start - at.end..][..read.len()],
         };
         count += 1;
