@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::str::FromStr;
+
 use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
 
 use super::capacity::Capacity;
@@ -15,7 +17,8 @@ Examples:
   orionrt demo --json
   orionrt demo --capacity 70%                    in less memory than the peak, for added time
   orionrt demo --capacity 2M --way spill         idle tensors go to a file meanwhile
-  orionrt demo --capacity 50% --stream-weights   weights count, and stay in a file";
+  orionrt demo --capacity 50% --stream-weights   weights count, and stay in a file
+  orionrt demo --device vulkan                   in memory of a device, by shaders";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,6 +43,17 @@ pub(crate) struct DemoArgs {
     #[arg(long, requires = "capacity")]
     pub(crate) stream_weights: bool,
 
+    /// Run the networks as compute shaders on a device, with their tensors in one planned block of
+    /// its memory, and beside it with a buffer for each tensor: vulkan or wgpu, with the device's
+    /// number as in vulkan:1 (0 if none is given). Builds have this with the features vulkan-demo
+    /// and wgpu
+    #[arg(long, value_name = "BACKEND[:N]", conflicts_with = "capacity")]
+    pub(crate) device: Option<DemoDevice>,
+
+    /// Have Khronos' validation layers check every call to Vulkan, and fail if they find a mistake
+    #[arg(long, requires = "device")]
+    pub(crate) validate: bool,
+
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,6 +69,38 @@ impl DemoArgs {
         };
         let all = Way::value_variants().iter().copied();
         all.filter(is_used).collect()
+    }
+}
+
+/// A device to run the demo on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DemoDevice {
+    pub(crate) backend: Backend,
+    /// Its number among the backend's devices.
+    pub(crate) index: usize,
+}
+
+/// What the demo speaks to a device through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Vulkan,
+    Wgpu,
+}
+
+impl FromStr for DemoDevice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, index) = text.split_once(':').unwrap_or((text, "0"));
+        let backend = match name {
+            "vulkan" => Backend::Vulkan,
+            "wgpu" => Backend::Wgpu,
+            _ => return Err("expected vulkan or wgpu, or with a number as in vulkan:1".into()),
+        };
+        let index = index.parse();
+        let index =
+            index.map_err(|_| format!("'{text}' does not end in the number of a device"))?;
+        Ok(Self { backend, index })
     }
 }
 
@@ -76,6 +122,26 @@ impl Way {
             Self::Recompute => "recompute",
             Self::Spill => "spill",
             Self::Compress => "compress",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_a_backend_and_a_number() {
+        let device = |text: &str| text.parse::<DemoDevice>();
+        let vulkan = |index| DemoDevice {
+            backend: Backend::Vulkan,
+            index,
+        };
+        assert_eq!(device("vulkan"), Ok(vulkan(0)));
+        assert_eq!(device("vulkan:12"), Ok(vulkan(12)));
+        assert_eq!(device("wgpu:0").unwrap().backend, Backend::Wgpu);
+        for wrong in ["", "cuda", "vulkan:", "vulkan:-1", "vulkan:a", "wgpu:0:1"] {
+            assert!(device(wrong).is_err(), "{wrong}");
         }
     }
 }

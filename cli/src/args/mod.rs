@@ -37,7 +37,7 @@ pub(crate) use capacity::Capacity;
 pub(crate) use check::CheckArgs;
 pub(crate) use cli::{Cli, Command};
 pub(crate) use compare::CompareArgs;
-pub(crate) use demo::{DemoArgs, Way};
+pub(crate) use demo::{Backend, DemoArgs, DemoDevice, Way};
 pub(crate) use devices::DevicesArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use plan::PlanArgs;

@@ -1,7 +1,8 @@
 //! `orionrt demo`: what a newcomer sees first.
 //!
-//! Stands on [`demo`](crate::demo), and on `demo_capacity` for what `--capacity` shows. Invariant:
-//! every number was measured in this run, and "bit-identical" is printed only if all results were.
+//! Stands on [`demo`](crate::demo), on `demo_capacity` for what `--capacity` shows, and on
+//! `demo_device` for `--device`. Invariant: every number was measured in this run, and
+//! "bit-identical" is printed only if all results were.
 
 #![forbid(unsafe_code)]
 
@@ -11,9 +12,15 @@ use orionrt::{Plan, lifetimes::Uncopied, parts::PartsPlan};
 use serde::Serialize;
 
 use super::demo_capacity;
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+use super::demo_device;
+#[cfg(feature = "vulkan-demo")]
+use crate::demo::VulkanGpu;
+#[cfg(feature = "wgpu")]
+use crate::demo::WgpuGpu;
 use crate::{
-    args::DemoArgs,
-    demo::{Measured, Runs, measure, networks},
+    args::{Backend, DemoArgs, DemoDevice},
+    demo::{Measured, Network, Runs, measure, networks},
     failure::Failure,
     format::{bar, duration, milliseconds, short_bytes, thousands},
     output, progress,
@@ -25,6 +32,9 @@ const BAR: usize = 32;
 
 pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let networks = networks(WEIGHTS_SEED).map_err(Failure::demo)?;
+    if let Some(device) = args.device {
+        return on_device(args, device, &networks);
+    }
     if let Some(capacity) = args.capacity {
         return demo_capacity::within(args, capacity, &networks);
     }
@@ -36,6 +46,46 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
     } else {
         output::print(&text(args, &measured))
     }
+}
+
+/// Runs the networks on a device, through a backend that this build has.
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+fn on_device(args: &DemoArgs, device: DemoDevice, networks: &[Network]) -> Result<(), Failure> {
+    match device.backend {
+        #[cfg(feature = "vulkan-demo")]
+        Backend::Vulkan => {
+            let gpu = VulkanGpu::open(device.index, args.validate)?;
+            demo_device::run(args, "Vulkan", &gpu, networks)
+        }
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu if !args.validate => {
+            let gpu = WgpuGpu::open(device.index)?;
+            demo_device::run(args, "wgpu", &gpu, networks)
+        }
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => Err(Failure::Usage(
+            "--validate is for --device vulkan: the layers check a program's own calls".into(),
+        )),
+        #[cfg(not(all(feature = "vulkan-demo", feature = "wgpu")))]
+        missing => Err(without(missing)),
+    }
+}
+
+#[cfg(not(any(feature = "vulkan-demo", feature = "wgpu")))]
+fn on_device(_: &DemoArgs, device: DemoDevice, _: &[Network]) -> Result<(), Failure> {
+    Err(without(device.backend))
+}
+
+#[cfg(not(all(feature = "vulkan-demo", feature = "wgpu")))]
+fn without(backend: Backend) -> Failure {
+    let (name, feature) = match backend {
+        Backend::Vulkan => ("Vulkan", "vulkan-demo"),
+        Backend::Wgpu => ("wgpu", "wgpu"),
+    };
+    Failure::Usage(format!(
+        "this build cannot run the networks through {name}; \
+         'cargo install --path cli --features {feature}' makes one that can"
+    ))
 }
 
 fn text(args: &DemoArgs, measured: &[Measured]) -> String {

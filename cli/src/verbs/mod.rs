@@ -22,6 +22,8 @@ mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
 mod demo_capacity;
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+mod demo_device;
 mod demo;
 mod devices;
 #[cfg(target_os = "linux")]

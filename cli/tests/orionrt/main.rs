@@ -45,6 +45,7 @@ mod inference;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod without_engine;
 mod demo;
+mod demo_device;
 #[cfg(target_os = "linux")]
 mod profile;
 #[cfg(target_os = "linux")]

@@ -174,9 +174,9 @@ impl DeviceMemory for WgpuMemory {
 }
 
 impl WgpuBuffer {
-    /// A buffer of its own, outside of any block, of this size rounded up to a multiple of 4: for
-    /// what has no plan, or to compare with a plan. wgpu frees it when the device has done all that
-    /// was submitted with it, and nothing has it any more.
+    /// A buffer of its own, outside of any block, of this size rounded up to a multiple of 256:
+    /// for what has no plan, or to compare with a plan. wgpu frees it when nothing has it any more
+    /// and the device has done all that was submitted with it.
     ///
     /// # Errors
     /// The device has no such amount of memory, allows no such buffer, or is lost.

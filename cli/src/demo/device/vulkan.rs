@@ -1,0 +1,134 @@
+//! A device of Vulkan.
+//!
+//! Stands on `orionrt-devices`, and on [`spirv`](super::spirv) for kernels. Invariant: a run is
+//! over when [`Gpu::run`] returns, and nothing of the device uses its buffers any more.
+
+use std::cell::{Cell, RefCell};
+
+use orionrt_devices::{
+    DeviceProperties,
+    vulkan::{
+        VulkanBuffer, VulkanCommands, VulkanDevice, VulkanKernel, VulkanMemory, VulkanOptions,
+        VulkanRecorder, VulkanStream,
+    },
+};
+
+#[cfg(test)]
+use orionrt_devices::vulkan::VulkanMessages;
+
+use super::{
+    claims::KERNELS,
+    gpu::{Gpu, Recorded},
+    gpu_allocator::GpuAllocator,
+    shader::Shader,
+    spirv::spirv,
+};
+use crate::failure::Failure;
+
+/// The bytes of the host's memory that transfers go through.
+const TRANSFER_BYTES: u64 = 4 << 20;
+
+/// A device with one stream.
+pub struct VulkanGpu {
+    stream: RefCell<VulkanStream>,
+    device: VulkanDevice,
+    blocks: Cell<u64>,
+}
+
+impl VulkanGpu {
+    /// Opens the device of this number, with validation layers if asked for.
+    ///
+    /// # Errors
+    /// There is no such device, or no validation layers.
+    pub fn open(index: usize, validated: bool) -> Result<Self, Failure> {
+        let options = VulkanOptions {
+            validated,
+            queues: 1,
+            ..VulkanOptions::default()
+        };
+        let device = VulkanDevice::open(index, options).map_err(Failure::demo)?;
+        let stream = VulkanStream::new(&device, KERNELS, TRANSFER_BYTES).map_err(Failure::demo)?;
+        Ok(Self {
+            stream: RefCell::new(stream),
+            device,
+            blocks: Cell::new(0),
+        })
+    }
+
+    /// The list of what the validation layers say, also of what is left over at the end.
+    #[cfg(test)]
+    pub(super) fn list(&self) -> VulkanMessages {
+        self.device.messages()
+    }
+}
+
+impl Gpu for VulkanGpu {
+    type Block = VulkanMemory;
+    type Buffer = VulkanBuffer;
+    type Kernel = VulkanKernel;
+    type Commands = VulkanCommands;
+    type Peer<'g> = GpuAllocator<'g>;
+
+    fn properties(&self) -> &DeviceProperties {
+        self.device.properties()
+    }
+
+    fn block(&self, bytes: u64) -> Result<VulkanMemory, Failure> {
+        self.blocks.set(self.blocks.get() + 1);
+        VulkanMemory::allocate(&self.device, bytes).map_err(Failure::demo)
+    }
+
+    fn kernel(&self, shader: Shader) -> Result<VulkanKernel, Failure> {
+        let words = spirv(shader)?;
+        let bindings = shader.bindings();
+        // SAFETY: naga has validated the module and checks the bounds of all buffers, as `spirv`
+        // asks it to; `Shader::wgsl` declares `main` and exactly these bindings.
+        let kernel = unsafe { VulkanKernel::new(&self.device, &words, c"main", bindings, 0) };
+        kernel.map_err(Failure::demo)
+    }
+
+    fn record(&self, dispatches: &[Recorded<'_, Self>]) -> Result<VulkanCommands, Failure> {
+        let mut recorder = VulkanRecorder::new(&self.device);
+        for dispatch in dispatches {
+            let [across, down] = dispatch.groups;
+            let groups = [across, down, 1];
+            let added = recorder.dispatch(dispatch.kernel, &dispatch.buffers, &[], groups);
+            added.map_err(Failure::demo)?;
+        }
+        recorder.finish().map_err(Failure::demo)
+    }
+
+    fn run(&self, commands: &VulkanCommands) -> Result<(), Failure> {
+        let mut stream = self.stream.borrow_mut();
+        stream.submit(commands, &[]).map_err(Failure::demo)?;
+        stream.wait().map_err(Failure::demo)
+    }
+
+    fn upload(&self, _: &VulkanMemory, to: &VulkanBuffer, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stream = self.stream.borrow_mut();
+        stream.upload(bytes, to).map_err(Failure::demo)?;
+        Ok(())
+    }
+
+    fn download(
+        &self,
+        _: &VulkanMemory,
+        from: &VulkanBuffer,
+        values: &mut [f32],
+    ) -> Result<(), Failure> {
+        let mut stream = self.stream.borrow_mut();
+        stream.download(from, values).map_err(Failure::demo)
+    }
+
+    fn peer(&self) -> Result<GpuAllocator<'_>, Failure> {
+        GpuAllocator::new(&self.device)
+    }
+
+    fn blocks(&self) -> u64 {
+        self.blocks.get()
+    }
+
+    fn messages(&self) -> Vec<String> {
+        self.device.messages().to_vec()
+    }
+}

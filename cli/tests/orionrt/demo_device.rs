@@ -1,0 +1,98 @@
+//! `orionrt demo --device`: on a device, planned memory is smaller and has the same bits. Builds
+//! without the features, and machines without a device, say so.
+
+use crate::run::Folder;
+
+#[test]
+fn a_device_that_is_not_one_is_refused() {
+    let folder = Folder::new();
+    for (device, message) in [
+        ("cuda", "expected vulkan or wgpu"),
+        ("vulkan:one", "the number of a device"),
+        ("wgpu:", "the number of a device"),
+    ] {
+        let args = ["demo", "--device", device];
+        folder.run(&args).failed(2, &[message]);
+    }
+    let args = ["demo", "--device", "vulkan", "--capacity", "70%"];
+    folder.run(&args).failed(2, &["cannot be used with"]);
+    folder.run(&["demo", "--validate"]).failed(2, &["--device"]);
+}
+
+#[cfg(not(feature = "vulkan-demo"))]
+#[test]
+fn a_build_without_vulkan_says_how_to_get_it() {
+    let args = ["demo", "--device", "vulkan"];
+    let parts = ["through Vulkan", "--features vulkan-demo"];
+    Folder::new().run(&args).failed(2, &parts);
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_build_without_wgpu_says_how_to_get_it() {
+    let args = ["demo", "--device", "wgpu"];
+    Folder::new().run(&args).failed(2, &["--features wgpu"]);
+}
+
+/// The report of a run on the first device, unless there is none.
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+fn report(args: &[&str]) -> Option<serde_json::Value> {
+    let all = [&["demo", "--iterations", "1", "--json"], args].concat();
+    let run = Folder::new().run(&all);
+    let missing = run.stderr.contains("cannot be used on this machine");
+    if missing && std::env::var_os("ORIONRT_NEEDS_DEVICE").is_none() {
+        println!("skipped: {}", run.stderr);
+        return None;
+    }
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    Some(run.json())
+}
+
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+fn check(report: &serde_json::Value) {
+    let networks = report["networks"].as_array().unwrap();
+    assert_eq!(networks.len(), 3);
+    for network in networks {
+        let bytes = |name: &str| network[name].as_u64().unwrap();
+        assert_eq!(network["bit_identical"], true);
+        assert!(network["ulps"].as_f64().unwrap() <= 64.0, "{network}");
+        assert_eq!(bytes("planned_allocations"), 0);
+        assert!(bytes("buffers_allocations") > bytes("operators"));
+        // The planner finds the least peak of each, and the block is no larger than that.
+        assert_eq!(bytes("planned_bytes"), bytes("lower_bound"));
+        assert!(bytes("planned_bytes") <= bytes("buffers_live_bytes"));
+        assert!(bytes("buffers_live_bytes") <= bytes("buffers_device_bytes"));
+    }
+}
+
+#[cfg(feature = "vulkan-demo")]
+#[test]
+fn networks_on_vulkan_need_less_memory_and_validation_is_silent() {
+    let Some(report) = report(&["--device", "vulkan", "--validate"]) else {
+        return;
+    };
+    check(&report);
+    assert_eq!(
+        (&report["backend"], &report["validated"]),
+        (&"Vulkan".into(), &true.into())
+    );
+    let networks = report["networks"].as_array().unwrap();
+    for network in networks {
+        let bytes = |name: &str| network[name].as_u64().unwrap() as f64;
+        let part = bytes("planned_bytes") / bytes("buffers_device_bytes");
+        // The peak of the convolutional network is its largest tensor, with one operand.
+        let most = match network["name"] == "convolutional network" {
+            true => 0.7,
+            false => 0.6,
+        };
+        assert!(part <= most, "{network}");
+    }
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn networks_on_wgpu_have_the_same_bits() {
+    if let Some(report) = report(&["--device", "wgpu"]) {
+        check(&report);
+    }
+}
