@@ -17,7 +17,9 @@ use orionrt_devices::{
     DeviceArena, DeviceKind, DeviceMemory, DeviceMemoryError, DeviceSlotError, StreamId,
     cuda::{
         CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaPinned, CudaStream,
-        CudaStreams, CudaStreamsError, cudarc::driver::sys, devices,
+        CudaStreams, CudaStreamsError,
+        cudarc::driver::{DriverError, sys},
+        devices,
     },
 };
 use orionrt_plan::{Lifetimes, Planner, TensorId};
@@ -597,6 +599,22 @@ fn each_refused_call_is_an_error_and_leaks_nothing() {
         assert!(is_typed, "call {calls}: {error}");
     }
     assert!(calls > 30, "{calls}");
+}
+
+#[test]
+fn an_error_that_waits_for_the_next_call_keeps_nothing_from_being_given_back() {
+    let Some(device) = model_device() else { return };
+    let context = device.context();
+    let kernel = kernel(&device, "square").unwrap();
+    let before = model("model_alive", 0);
+    let memory = CudaMemory::new(&device, 4096).unwrap();
+    let error = DriverError(sys::CUresult::CUDA_ERROR_NOT_PERMITTED);
+    context.record_err::<()>(Err(error));
+    drop((memory, kernel));
+    // The module, too.
+    assert_eq!(model("model_alive", 0), before - 1);
+    assert_eq!(context.check_err(), Err(error));
+    context.check_err().unwrap();
 }
 
 #[test]
