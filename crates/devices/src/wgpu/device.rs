@@ -139,23 +139,18 @@ impl WgpuDevice {
         self.poll(all, "finish its work").map(|_| ())
     }
 
-    /// Calls that can fail, of a device that is not lost.
+    /// Calls that can fail. wgpu tells the callback of a loss, not the scope.
     pub(super) fn scoped<R>(
         &self,
         asked: Asked,
         call: impl FnOnce() -> R,
     ) -> Result<R, DeviceMemoryError> {
-        let lost = DeviceMemoryError::Lost {
-            action: asked.action,
-        };
-        if self.loss.is_reported() {
-            return Err(lost);
-        }
-        let result = scoped(&self.device, asked, call)?;
-        // wgpu tells the callback of a loss, not the scope.
+        let result = scoped(&self.device, asked, call);
         match self.loss.is_reported() {
-            true => Err(lost),
-            false => Ok(result),
+            true => Err(DeviceMemoryError::Lost {
+                action: asked.action,
+            }),
+            false => result,
         }
     }
 
