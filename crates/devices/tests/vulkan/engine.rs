@@ -3,7 +3,7 @@
 use orionrt_devices::{
     DeviceMemory, DeviceMemoryError, StreamId,
     vulkan::{
-        VulkanDevice, VulkanMemory, VulkanParts, VulkanStream,
+        VulkanBuffer, VulkanDevice, VulkanMemory, VulkanParts, VulkanRecorder, VulkanStream,
         ash::{Device, Entry, Instance, vk},
         devices,
     },
@@ -106,4 +106,51 @@ fn devices_are_listed_as_they_are_opened() {
     let heaps = device.heaps().unwrap();
     assert!(heaps.iter().any(|heap| heap.device_local && heap.bytes > 0));
     assert_eq!(heaps.len(), listed.heaps.len());
+}
+
+/// A buffer that an engine has bound to memory of its own.
+fn bound(device: &VulkanDevice, memory: vk::DeviceMemory, bytes: u64) -> VulkanBuffer {
+    let wanted = vk::BufferCreateInfo::default().size(bytes).usage(
+        vk::BufferUsageFlags::STORAGE_BUFFER
+            | vk::BufferUsageFlags::TRANSFER_SRC
+            | vk::BufferUsageFlags::TRANSFER_DST,
+    );
+    // SAFETY: a valid structure, and memory that is large enough and aligned to everything; the
+    // buffer is given away with its size.
+    unsafe {
+        let buffer = device.raw().create_buffer(&wanted, None).unwrap();
+        device.raw().bind_buffer_memory(buffer, memory, 0).unwrap();
+        VulkanBuffer::from_raw(device, buffer, bytes)
+    }
+}
+
+/// Two buffers of an engine in one range of memory, which this crate cannot know of: with a
+/// barrier that is asked for, synchronization validation has nothing to say.
+#[test]
+fn an_engine_orders_what_it_shares_itself() {
+    for with_barrier in [true, false] {
+        let Some(device) = device() else { return };
+        let messages = device.messages();
+        let block = VulkanMemory::allocate(&device, 4096).unwrap();
+        let [one, two] = [0; 2].map(|_| bound(&device, block.handle(), 4096));
+        let mut recorder = VulkanRecorder::new(&device);
+        recorder.fill(&one, 6).unwrap();
+        if with_barrier {
+            recorder.barrier();
+        }
+        recorder.fill(&two, 7).unwrap();
+        let commands = recorder.finish().unwrap();
+        if with_barrier {
+            let mut stream = VulkanStream::new(&device, StreamId::new(0), 4096).unwrap();
+            stream.submit(&commands, &[]).unwrap();
+            let mut values = [0_u32; 1024];
+            stream.download(&one, &mut values).unwrap();
+            assert_eq!(values, [7; 1024]);
+        }
+        drop((commands, one, two, block, device));
+        let said = messages.to_vec();
+        assert_eq!(said.is_empty(), with_barrier, "{said:?}");
+        let hazard = |said: &String| said.replace('_', "-").contains("WRITE-AFTER-WRITE");
+        assert!(said.iter().all(hazard));
+    }
 }
