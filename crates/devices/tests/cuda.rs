@@ -703,7 +703,7 @@ fn library(name: &str, source: &Path) -> PathBuf {
     std::fs::create_dir_all(&directory).unwrap();
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let compiled = Command::new(compiler)
-        .args(["--edition=2024", "--crate-type=cdylib", "-Dwarnings", "-o"])
+        .args(["--edition=2024", "--crate-type=cdylib", "-o"])
         .arg(directory.join("libcuda.so"))
         .arg(source)
         .status();

@@ -384,6 +384,23 @@ fn an_engine_reports_the_loss_of_its_device() {
 }
 
 #[test]
+fn a_callback_that_panics_is_the_engines_affair() {
+    let options = wgpu::InstanceDescriptor::new_without_display_handle();
+    let Some(device) = engine(options) else {
+        return;
+    };
+    device.queue().submit([]);
+    device
+        .queue()
+        .on_submitted_work_done(|| panic!("a callback fails"));
+    let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| device.wait()));
+    let panic = waited.unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"a callback fails"));
+    assert!(!device.loss().is_reported());
+    device.wait().unwrap();
+}
+
+#[test]
 fn an_engine_encodes_recorded_commands_in_a_pass_of_its_own() {
     let options = wgpu::InstanceDescriptor::new_without_display_handle();
     let Some(device) = engine(options) else {

@@ -1,8 +1,8 @@
 //! A device of wgpu with its only queue: opened by number, or an engine's own.
 
-use core::time::Duration;
+use core::{any::Any, time::Duration};
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -178,17 +178,28 @@ impl WgpuDevice {
     fn poll(&self, poll: PollType, action: &'static str) -> Result<bool, DeviceMemoryError> {
         // wgpu panics where the driver cannot wait: it holds no lock of its own by then.
         let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        let polled = polled.unwrap_or_else(|panic| match is_of_wgpu(&*panic) {
+            true => Err(PollError::WrongSubmissionIndex(0, 0)),
+            // That of a callback of the engine.
+            false => resume_unwind(panic),
+        });
         match polled {
             _ if self.loss.is_reported() => Err(DeviceMemoryError::Lost { action }),
-            Ok(Ok(_)) => Ok(true),
-            Ok(Err(PollError::Timeout)) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(PollError::Timeout) => Ok(false),
             // A submission that is not known was not accepted: the device was lost before.
-            Ok(Err(PollError::WrongSubmissionIndex(..))) | Err(_) => {
+            Err(PollError::WrongSubmissionIndex(..)) => {
                 self.loss.report();
                 Err(DeviceMemoryError::Lost { action })
             }
         }
     }
+}
+
+/// Whether wgpu panicked because the driver could not wait.
+fn is_of_wgpu(panic: &(dyn Any + Send)) -> bool {
+    let text = panic.downcast_ref::<String>();
+    text.is_some_and(|text| text.starts_with("Error in Device::poll"))
 }
 
 /// All devices that wgpu finds with the backends it was compiled with.
@@ -228,4 +239,19 @@ fn of_limits(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> DevicePropertie
     properties.largest_binding = limits.max_storage_buffer_binding_size / copies * copies;
     properties.largest_block = limits.max_buffer_size / copies * copies;
     properties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_of_others_are_not_taken_for_a_lost_device() {
+        let of_wgpu = "Error in Device::poll: Parent device is lost".to_owned();
+        assert!(is_of_wgpu(&of_wgpu));
+        assert!(!is_of_wgpu(&"a callback fails".to_owned()));
+        assert!(!is_of_wgpu(
+            &"Error in Device::poll, in a text of another type"
+        ));
+    }
 }
