@@ -7,7 +7,7 @@ use orionrt_devices::{
     DeviceArena, DevicePool, DeviceSlot, StreamId, StreamOrder,
     vulkan::{
         VulkanDevice, VulkanKernel, VulkanMemory, VulkanProgram, VulkanProgramRecorder,
-        VulkanSignal, VulkanStream,
+        VulkanSignal, VulkanStream, VulkanUse,
         VulkanUse::{Read, Write},
     },
 };
@@ -27,6 +27,8 @@ struct Op {
     reads: usize,
     /// The result has the operand's values shifted right by this.
     shrinks: u32,
+    /// Whether it can write over its operand, if that has as many values.
+    in_place: bool,
     factor: u32,
     term: u32,
     /// An operator before it for which it waits without need.
@@ -48,7 +50,7 @@ fn networks() -> impl Strategy<Value = Network> {
         let numbers = (
             0..streams,
             any::<u32>(),
-            0..3_u32,
+            (0..3_u32, any::<bool>()),
             any::<u32>(),
             any::<u32>(),
         );
@@ -57,12 +59,14 @@ fn networks() -> impl Strategy<Value = Network> {
     let network = move |streams: u32| {
         ops(streams).prop_map(move |list| {
             let op = |(index, (numbers, waits)): (usize, (_, Option<u32>))| {
-                let (stream, reads, shrinks, factor, term): (u32, u32, u32, u32, u32) = numbers;
+                let (stream, reads, (shrinks, in_place), factor, term) = numbers;
+                let reads: u32 = reads;
                 Op {
                     stream,
                     // Mostly one of the last few, so that many tensors are used up.
                     reads: index - (reads as usize % 3).min(index),
                     shrinks: shrinks / 2,
+                    in_place: in_place && shrinks < 2,
                     factor,
                     term,
                     waits: waits.filter(|_| index > 0).map(|of| of as usize % index),
@@ -73,6 +77,13 @@ fn networks() -> impl Strategy<Value = Network> {
         })
     };
     (1..4_u32).prop_flat_map(network)
+}
+
+/// Whether the planner has given a result the bytes of the operand that its operator may overwrite.
+fn is_in_place(plan: &Plan, operand: TensorId, result: TensorId) -> bool {
+    let rows = plan.lifetimes().rows();
+    let root = |of: TensorId| rows[of.index()].within.map_or(of, |within| within.root);
+    rows[result.index()].within.is_some() && root(operand) == root(result)
 }
 
 impl Network {
@@ -114,7 +125,11 @@ impl Network {
             let waits: Vec<_> = self.waits(index).into_iter().map(|of| ids[of]).collect();
             let added = g.op(format!("op{index}")).stream(op.stream).after(waits);
             let (from, to) = (tensors[op.reads], tensors[index + 1]);
-            ids.push(added.reads([from]).writes([to]).id());
+            let added = match op.in_place {
+                true => added.in_place(to, from),
+                false => added.reads([from]).writes([to]),
+            };
+            ids.push(added.id());
         }
         for (index, &tensor) in tensors.iter().enumerate() {
             if !self.is_read(index, 0) {
@@ -148,13 +163,22 @@ impl Network {
             for of in self.waits(index) {
                 program.wait(stream, &signals[of]).unwrap();
             }
-            let to = pool.slot(id(index + 1), stream).unwrap();
-            let tensors = [Read(&slots[&op.reads]), Write(&to)];
-            let constants = by(op.factor, op.term);
-            let groups = groups(sizes[index + 1]);
-            program
-                .dispatch(stream, kernel, &tensors, &constants, groups)
-                .unwrap();
+            let result = id(index + 1);
+            let mut run = |tensors: [VulkanUse<'_>; 2]| {
+                let (constants, groups) = (by(op.factor, op.term), groups(sizes[index + 1]));
+                program
+                    .dispatch(stream, kernel, &tensors, &constants, groups)
+                    .unwrap();
+            };
+            let to = if is_in_place(pool.plan(), id(op.reads), result) {
+                let operand = slots.remove(&op.reads).unwrap();
+                run([Write(&operand), Write(&operand)]);
+                operand.transfer(result).unwrap()
+            } else {
+                let to = pool.slot(result, stream).unwrap();
+                run([Read(&slots[&op.reads]), Write(&to)]);
+                to
+            };
             slots.insert(index + 1, to);
             if !self.is_read(op.reads, index + 1) {
                 slots.remove(&op.reads);
