@@ -18,7 +18,7 @@ use orionrt_devices::{
     cuda::{
         CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaPinned, CudaStream,
         CudaStreams, CudaStreamsError,
-        cudarc::driver::{DriverError, sys},
+        cudarc::driver::{CudaContext, DriverError, sys},
         devices,
     },
 };
@@ -321,6 +321,52 @@ fn ranges_slices_and_streams_that_do_not_fit_are_refused() {
     let unknown = refusal(kernel(&device, "divide"));
     assert!(unknown.contains("compile a kernel"), "{unknown}");
     refusal(CudaKernel::new(&device, "text\0with a zero byte", "square"));
+}
+
+#[test]
+fn an_engines_context_and_stream_are_used_as_they_are() {
+    if device().is_none() {
+        return;
+    }
+    let context = CudaContext::new(0).unwrap();
+    let device = CudaDevice::from_engine(context.clone()).unwrap();
+    assert_eq!(device.context(), &context);
+    let stream = CudaStream::from_engine(&device, context.new_stream().unwrap()).unwrap();
+    let memory = CudaMemory::new(&device, 64).unwrap();
+    let x = memory.buffer(0..8).unwrap();
+    memory.upload(&stream, &x, &[7_u64]).unwrap();
+    let mut back = [0_u64];
+    memory.download(&stream, &x, &mut back).unwrap();
+    assert_eq!(back, [7]);
+}
+
+#[test]
+fn what_is_of_another_context_is_refused() {
+    let Some(device) = device() else { return };
+    let Ok(other) = CudaDevice::open(1) else {
+        return;
+    };
+    let [ours, theirs] = [&device, &other].map(|device| CudaStream::new(device).unwrap());
+    let memory = CudaMemory::reserve(&other, 64).unwrap();
+    let x = memory.buffer(0..64).unwrap();
+    memory.upload(&theirs, &x, &[1_u8; 64]).unwrap();
+
+    let stream = refusal(CudaStream::from_engine(&device, theirs.stream().clone()));
+    assert!(stream.ends_with("it is of another context"), "{stream}");
+    let upload = refusal(memory.upload(&ours, &x, &[1_u8; 64]));
+    assert!(
+        upload.ends_with("the stream is of another context"),
+        "{upload}"
+    );
+    refusal(memory.download(&ours, &x, &mut [1_u8; 64]));
+    let launch = refusal(square(&kernel(&device, "square").unwrap(), &theirs, &x));
+    assert!(
+        launch.ends_with("the stream is of another context"),
+        "{launch}"
+    );
+    // Streams wait for events of other devices, too.
+    ours.wait(&theirs.signal().unwrap()).unwrap();
+    ours.finish().unwrap();
 }
 
 #[test]

@@ -77,10 +77,10 @@ impl CudaStream {
     }
 
     /// Has the stream wait for a point of another one, before it does what it is asked for next.
-    /// The host does not wait.
+    /// The other one may be a stream of another device. The host does not wait.
     ///
     /// # Errors
-    /// The event is of another context, the driver refuses it, or the device is lost.
+    /// The driver refuses it, or the device is lost.
     pub fn wait(&self, event: &CudaEvent) -> Result<(), DeviceMemoryError> {
         let asked = Asked::to("wait for an event");
         let waits = self.stream.wait(&event.event);

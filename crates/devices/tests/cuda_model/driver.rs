@@ -21,6 +21,7 @@ use std::{
 const SUCCESS: u32 = 0;
 const INVALID_VALUE: u32 = 1;
 const OUT_OF_MEMORY: u32 = 2;
+const INVALID_DEVICE: u32 = 101;
 const INVALID_CONTEXT: u32 = 201;
 const ALREADY_REGISTERED: u32 = 712;
 const NOT_FOUND: u32 = 500;
@@ -292,12 +293,16 @@ pub extern "C" fn cuDriverGetVersion(version: *mut c_int) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuDeviceGetCount(count: *mut c_int) -> u32 {
-    give(count, 1)
+    give(count, 2)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> u32 {
-    if ordinal == 0 { give(device, 0) } else { 101 }
+    if (0..2).contains(&ordinal) {
+        give(device, ordinal)
+    } else {
+        INVALID_DEVICE
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -320,13 +325,13 @@ pub extern "C" fn cuDeviceGetAttribute(value: *mut c_int, _what: c_uint, _device
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxRetain(context: *mut usize, _device: c_int) -> u32 {
+pub extern "C" fn cuDevicePrimaryCtxRetain(context: *mut usize, device: c_int) -> u32 {
     with(|model| {
         if model.is_refused() {
             return OUT_OF_MEMORY;
         }
         model.contexts += 1;
-        give(context, 1)
+        give(context, device as usize + 1)
     })
 }
 
@@ -455,7 +460,9 @@ pub extern "C" fn cuMemCreate(
     asked(|model| {
         // SAFETY: the properties begin with the type of the memory, of handles and of the place.
         let [kind, handles, place, ordinal] = unsafe { properties.read() };
-        if [kind, handles, place, ordinal] != [1, 0, 1, 0] || !bytes.is_multiple_of(GRANULARITY) {
+        if [kind, handles, place, ordinal] != [1, 0, 1, CURRENT.get() as u32 - 1]
+            || !bytes.is_multiple_of(GRANULARITY)
+        {
             return INVALID_VALUE;
         }
         if bytes > MEMORY - model.used() {
@@ -507,7 +514,10 @@ pub extern "C" fn cuMemSetAccess(
     asked(|model| {
         // SAFETY: a description is the type and number of a place, and what may be done from there.
         let access = unsafe { access.read() };
-        if access != [1, 0, 3] || count != 1 || model.inaccessible.remove(&address) != Some(bytes) {
+        if access != [1, CURRENT.get() as u32 - 1, 3]
+            || count != 1
+            || model.inaccessible.remove(&address) != Some(bytes)
+        {
             return INVALID_VALUE;
         }
         model.memory.insert(address, bytes);
