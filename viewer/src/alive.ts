@@ -35,6 +35,8 @@ const NAME = 20;
 export interface Listing {
   readonly caption: string;
   readonly tensors: readonly number[];
+  /** The step at which they are alive. */
+  readonly step: number;
   /** The bytes that shares are of. */
   readonly total: number;
   readonly colour: (tensor: number) => string;
@@ -44,7 +46,7 @@ export function fillTable(
   table: HTMLTableElement,
   map: MemoryMap,
   actions: LinkActions,
-  { caption, tensors, total, colour }: Listing,
+  { caption, tensors, step, total, colour }: Listing,
 ): void {
   const names = new CutNames((i) => map.name(tensors[i]), NAME);
   fillRows(table, {
@@ -52,26 +54,27 @@ export function fillTable(
     columns: [titled(map.noun), 'Size', 'Share', 'Alive'],
     count: tensors.length,
     begin: names.begin,
-    row: (i) => row(map, actions, { tensor: tensors[i], total, cut: names.at(i) }, colour),
+    row: (i) => row(map, actions, { tensor: tensors[i], step, total, cut: names.at(i) }, colour),
   });
 }
 
 function row(
   map: MemoryMap,
   actions: LinkActions,
-  { tensor, total, cut }: { tensor: number; total: number; cut: Cut },
+  { tensor, step, total, cut }: { tensor: number; step: number; total: number; cut: Cut },
   colour: (tensor: number) => string,
 ): HTMLTableRowElement {
-  const { size, lower, upper } = map.tensors;
+  const { lower, upper } = map.tensors;
+  const size = map.bytesAt(tensor, step);
   const label = narrowLink(map, tensor, actions, cut);
   const name = nameCell(map, tensor, colour(tensor), label);
   const bar = element('span', 'bar');
-  bar.style.width = `${total === 0 ? 0 : (100 * size[tensor]) / total}%`;
-  const long = element('td', 'number', bytes(size[tensor]));
-  long.title = exactBytes(size[tensor]);
+  bar.style.width = `${total === 0 ? 0 : (100 * size) / total}%`;
+  const long = element('td', 'number', bytes(size));
+  long.title = exactBytes(size);
   const life = element('td', 'number', `${whole(lower[tensor])}–${whole(upper[tensor] - 1)}`);
   life.title = steps(lower[tensor], upper[tensor]);
-  const share = element('td', 'number share', percent(size[tensor], total), bar);
+  const share = element('td', 'number share', percent(size, total), bar);
   return element('tr', '', name, long, share, life);
 }
 
@@ -107,7 +110,7 @@ export function showAlive(listed: ListedMap, step: number | null): void {
     const how = isTouched() ? 'Tap the map' : 'Click the map, or press [ or ],';
     const hint = `No cursor. ${how} to list what is alive at a step.`;
     line.replaceChildren();
-    fillTable(table, map, actions, { caption: hint, tensors: [], total: 0, colour });
+    fillTable(table, map, actions, { caption: hint, tensors: [], step: 0, total: 0, colour });
     return;
   }
   const tensors = aliveAt(map, listed.boxes, step);
@@ -115,15 +118,18 @@ export function showAlive(listed: ListedMap, step: number | null): void {
   const caption =
     `Alive at step ${whole(step)}: ${plural(tensors.length, map.noun)}, ${bytes(load)}` +
     (load > 0 && step !== map.peakStep ? ` (${percent(load, map.fullest)} of the fullest)` : '');
-  line.replaceChildren(...operatorLine(map, actions, step), ...ofEachStream(map, tensors));
-  fillTable(table, map, actions, { caption, tensors, total: load, colour });
+  line.replaceChildren(...operatorLine(map, actions, step), ...ofEachStream(map, tensors, step));
+  fillTable(table, map, actions, { caption, tensors, step, total: load, colour });
 }
 
 /** The bytes that each stream has alive, the most first. */
-function ofEachStream({ data: { streams }, tensors }: MemoryMap, alive: number[]): Node[] {
+function ofEachStream(map: MemoryMap, alive: number[], step: number): Node[] {
+  const { streams } = map.data;
   if (streams === null || alive.length === 0) return [];
   const sums = new Map<number, number>();
-  for (const i of alive) sums.set(streams.of[i], (sums.get(streams.of[i]) ?? 0) + tensors.size[i]);
+  for (const i of alive) {
+    sums.set(streams.of[i], (sums.get(streams.of[i]) ?? 0) + map.bytesAt(i, step));
+  }
   const most = [...sums].sort(([, a], [, b]) => b - a);
   const item = ([stream, sum]: [number, number]) =>
     document.createTextNode(`${shortened(streams.names[stream], 40)} ${bytes(sum)}`);

@@ -118,7 +118,10 @@ export class Appearance {
       const isOfViews = this.pairs.maps.every(({ data }) => data.execution?.aliasing === 'views');
       entries.push(has('inset', isOfViews ? 'view' : 'view or in place'));
     }
-    if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
+    const hasWindows = tensors.some(({ windows }) => windows !== null);
+    if (hasWindows || tensors.some(({ gaps }) => gaps.lower.length > 0)) {
+      entries.push(has('gap', hasWindows ? 'gap, or bytes not needed' : 'gap'));
+    }
     if (this.pairs.maps.some((map) => map.hasPadding)) entries.push(has('padding', 'padding'));
     const recording = this.pairs.maps.find((map) => map.reserved !== null);
     const isOfBlocks = this.pairs.maps.some((map) => map.noun === 'block');

@@ -1,6 +1,6 @@
 // The card of a tensor: beside the pointer while it is over a box, in the side column once it is
-// pinned. Stands on `alive.ts`, `places.ts`, `elements.ts`, `boxes.ts`, `pairs.ts`, `map.ts` and
-// `format.ts`.
+// pinned. Stands on `alive.ts`, `places.ts`, `elements.ts`, `boxes.ts`, `pairs.ts`, `map.ts`,
+// `pieces.ts` and `format.ts`.
 //
 // At most one card is there; a pinned one stays while the pointer moves on. Where there are several
 // maps it says where the tensor is in each of them, and of which map the rest is.
@@ -29,6 +29,7 @@ import {
   whole,
 } from './format';
 import type { Pairs } from './pairs';
+import { eachSpared, hasWindows, neededAt } from './pieces';
 import { inEach, type Tensor } from './places';
 
 /** How many names a row has. */
@@ -138,6 +139,7 @@ class Rows {
     }
     this.#around(tensor, rows);
     this.#gaps(tensor, rows);
+    this.#windows(tensor, rows);
     const { calls } = map.data;
     if (calls !== null) rows.push(['Allocated in', this.#stack(calls, tensor, limit)]);
     if (map.operators !== null) {
@@ -179,6 +181,24 @@ class Rows {
     rows.push([gaps.length === 1 ? 'Gap' : 'Gaps', several(gaps, MANY, item)]);
   }
 
+  /** What is needed of a tensor at the steps at which it is not needed whole. */
+  #windows(tensor: number, rows: [string, Node | string][]): void {
+    const { map, actions } = this.listed;
+    const { windows, size } = map.tensors;
+    if (windows === null) return;
+    const { ends, lower, upper, first, end } = windows;
+    const parts: number[] = [];
+    for (let i = tensor === 0 ? 0 : ends[tensor - 1]; i < ends[tensor]; i++) {
+      if (end[i] - first[i] < size[tensor]) parts.push(i);
+    }
+    if (parts.length === 0) return;
+    const item = (i: number) => {
+      const where = `${bytes(end[i] - first[i])} from ${bytes(first[i])}, `;
+      return element('span', '', where, stepsLinks(lower[i], upper[i], actions));
+    };
+    rows.push([parts.length === 1 ? 'Window' : 'Windows', several(parts, MANY, item)]);
+  }
+
   /** The padding above a tensor, and the segment that it lies in. */
   #around(tensor: number, rows: [string, Node | string][]): void {
     const { map, actions } = this.listed;
@@ -214,11 +234,12 @@ class Rows {
     return element('div', '', list, folded);
   }
 
-  /** What had the same bytes last before a tensor, has them in its gaps and first after it. */
+  /** What had the same bytes last before a tensor, has them where it needs none of them, and first
+   * after it. */
   #sharing(tensor: number, limit: number, rows: [string, Node | string][]): void {
     const { map, actions, boxes } = this.listed;
     const { solid } = boxes;
-    const { lower, upper, offset, size, root, gaps } = map.tensors;
+    const { lower, upper, offset, size, root } = map.tensors;
     const bottom = offset[tensor];
     const top = bottom + size[tensor];
     const most = limit < MANY / 2 ? limit : MOST;
@@ -241,16 +262,18 @@ class Rows {
     const near = (side: 'before' | 'after') =>
       solid.nearest(side, window, most + 1, root[tensor]);
     add('Same bytes earlier', near('before'), 'earlier one');
-    const within: number[] = [];
-    const [first, end] = [tensor === 0 ? 0 : gaps.ends[tensor - 1], gaps.ends[tensor]];
-    for (let gap = first; gap < end && within.length <= most; gap++) {
-      const window = { lower: gaps.lower[gap], upper: gaps.upper[gap], bottom, top };
-      solid.meeting(window, (box) => {
-        if (solid.tensor[box] !== root[tensor]) within.push(box);
-        return within.length <= most;
+    const within = new Set<number>();
+    let areas = 0;
+    eachSpared(map.tensors, tensor, (lower, upper, bottom, top) => {
+      areas += 1;
+      if (within.size > most) return;
+      solid.meeting({ lower, upper, bottom, top }, (box) => {
+        if (solid.tensor[box] !== root[tensor]) within.add(box);
+        return within.size <= most;
       });
-    }
-    add(end - first > 1 ? 'Same bytes in its gaps' : 'Same bytes in its gap', within, 'other');
+    });
+    const gap = areas > 1 ? 'Same bytes in its gaps' : 'Same bytes in its gap';
+    add(hasWindows(map.tensors, tensor) ? 'Same bytes meanwhile' : gap, [...within], 'other');
     add('Same bytes later', near('after'), 'later one');
   }
 
@@ -262,20 +285,20 @@ class Rows {
       const there = stepLink(step, actions, `step ${whole(step)}`);
       return element('span', '', 'not alive at ', there, ', the fullest');
     }
-    const { offset, size } = map.tensors;
-    const share = percent(size[root], map.fullest);
-    const end = offset[root] + size[root];
-    const above: number[] = [];
+    const { offset } = map.tensors;
+    const share = percent(map.bytesAt(root, step), map.fullest);
+    const end = neededAt(map.tensors, root, step).reduce((most, [, top]) => Math.max(most, top), 0);
+    const above = new Set<number>();
     const { solid } = boxes;
     const window = { lower: step, upper: step + 1, bottom: end, top: Infinity };
     solid.meeting(window, (box) => {
-      above.push(solid.tensor[box]);
+      above.add(solid.tensor[box]);
     });
-    above.sort((a, b) => offset[a] - offset[b]);
     const text = element('span', '', `${share} of the load; `);
-    if (above.length === 0) text.append('nothing above it');
+    if (above.size === 0) text.append('nothing above it');
     else {
-      const links = several(above, limit, (other) => tensorLink(map, other, actions));
+      const upwards = [...above].sort((a, b) => offset[a] - offset[b]);
+      const links = several(upwards, limit, (other) => tensorLink(map, other, actions));
       text.append('above it ', links);
     }
     return text;

@@ -95,7 +95,7 @@ function byType(pairs: Pairs, theme: Theme): Colours {
       type[i] = typeOf(which, root[i]);
       if (root[i] !== i) continue;
       weights[type[i]] += size[i] * (upper[i] - lower[i]);
-      if (map.isAlive(i, map.peakStep)) peaks[type[i]] += size[i];
+      peaks[type[i]] += map.bytesAt(i, map.peakStep);
     }
     return type;
   });

@@ -84,6 +84,8 @@ export interface Tensors {
   /** The tensor at the end of that chain: itself for a root. */
   readonly root: Uint32Array;
   readonly gaps: Gaps;
+  /** Null if all tensors are needed whole whenever they are alive. */
+  readonly windows: Windows | null;
 }
 
 /** The gaps of tensor `i` are those from `ends[i - 1] or 0` up to `ends[i]`. */
@@ -91,6 +93,18 @@ export interface Gaps {
   readonly ends: Uint32Array;
   readonly lower: Float64Array;
   readonly upper: Float64Array;
+}
+
+/**
+ * All that is needed of tensors of which only some bytes are needed at some steps: of tensor `i`,
+ * from `ends[i - 1] or 0` up to `ends[i]`. Bytes are counted from the start of the tensor.
+ */
+export interface Windows {
+  readonly ends: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly first: Float64Array;
+  readonly end: Float64Array;
 }
 
 /** The load from `step[i]` up to `step[i + 1]`, or to the end of the map. */

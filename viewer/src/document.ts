@@ -3,7 +3,8 @@
 //
 // A document that `read` returns keeps the format's promises: each index is of something that
 // exists, lifetimes lie within the steps of their map and bytes below its peak, no tensor lies
-// within itself, and steps of profiles and gaps ascend. Nothing else of the viewer checks again.
+// within itself, steps of profiles and gaps ascend, and windows lie within their tensors. Nothing
+// else of the viewer checks again.
 
 import {
   Columns,
@@ -31,6 +32,7 @@ import { profileOf } from './reading/curves';
 import { executionOf } from './reading/execution';
 import { groupsOf } from './reading/groups';
 import { recordedOf } from './reading/recorded';
+import { windowsOf } from './reading/windows';
 
 export function read(buffer: ArrayBuffer): Document {
   const view = new DataView(buffer);
@@ -154,15 +156,16 @@ function tensorsOf(value: Fields, place: string, columns: Columns, strings: numb
   const gaps = fields(value['gaps'], `${place}.gaps`);
   const gapLower = columns.numbers(gaps['lower'], `${place}.gaps.lower`);
   const gapCount = gapLower.length;
+  const sides = { lower: numbers('lower'), upper: numbers('upper'), size: numbers('size') };
+  const windows = value['windows'] ?? null;
+  const windowsAt = `${place}.windows`;
   return {
+    ...sides,
     count,
     name,
     shape: columns.indices(value['shape'], `${place}.shape`, strings, count),
     element: columns.indices(value['element'], `${place}.element`, strings, count),
-    lower: numbers('lower'),
-    upper: numbers('upper'),
     offset: numbers('offset'),
-    size: numbers('size'),
     within,
     root: rootsOf(within, `${place}.within`),
     gaps: {
@@ -170,6 +173,10 @@ function tensorsOf(value: Fields, place: string, columns: Columns, strings: numb
       lower: gapLower,
       upper: columns.numbers(gaps['upper'], `${place}.gaps.upper`, gapCount),
     },
+    windows:
+      windows === null
+        ? null
+        : windowsOf(fields(windows, windowsAt), windowsAt, columns, { count, ...sides }),
   };
 }
 

@@ -84,12 +84,16 @@ function drawPadding(scene: Scene, boxes: readonly number[], hatch: CanvasPatter
   const { area } = view;
   const { solid } = scene.boxes;
   pen.context.fillStyle = hatch;
+  const { offset, size } = map.tensors;
   for (const box of boxes) {
     const end = solid.top[box];
+    const tensor = solid.tensor[box];
+    // Above a window there may be bytes of the tensor that are not needed.
+    if (end !== offset[tensor] + size[tensor]) continue;
     const { left, top, width, height } = pen.rectangle(
       Math.max(view.x(solid.lower[box]), area.left - 4),
       Math.min(view.x(solid.upper[box]), area.left + area.width + 4),
-      Math.max(view.y(end + map.padding(solid.tensor[box])), area.top - 4),
+      Math.max(view.y(end + map.padding(tensor)), area.top - 4),
       Math.min(view.y(end), area.top + area.height + 4),
     );
     if (height > 0) pen.context.fillRect(left, top, width - 1, height);

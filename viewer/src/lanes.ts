@@ -1,11 +1,12 @@
 // Streams as lanes: which lanes a map has, and what each of them has alive over the whole time.
-// Stands on `curve.ts`, `radix.ts` and `map.ts`.
+// Stands on `curve.ts`, `radix.ts`, `map.ts` and `pieces.ts`.
 //
 // A lane is a stream. Where there are more than `LANES`, those with the least bytes have the last
 // lane together. The loads of all lanes add up to that of the map.
 
 import { Curve } from './curve';
 import type { MemoryMap } from './map';
+import { eachNeeded, mostNeeded } from './pieces';
 import { ascending } from './radix';
 
 /** How many lanes a map has at most. */
@@ -43,8 +44,7 @@ export function loadsOfLanes(map: MemoryMap, lanes: readonly Lane[]): Curve[] {
   lanes.forEach(({ streams }, lane) => {
     for (const stream of streams) laneOf[stream] = lane;
   });
-  const { gaps, lower, upper, size } = tensors;
-  const capacity = 2 * (tensors.count + gaps.lower.length);
+  const capacity = 2 * mostNeeded(tensors);
   const changes = { step: new Float64Array(capacity), by: new Float64Array(capacity) };
   const lane = new Uint32Array(capacity);
   let count = 0;
@@ -53,17 +53,12 @@ export function loadsOfLanes(map: MemoryMap, lanes: readonly Lane[]): Curve[] {
     changes.by[count] = by;
     lane[count++] = laneOf[data.streams!.of[tensor]];
   };
-  for (let i = 0, gap = 0; i < tensors.count; i++) {
-    const isDrawn = map.isRoot(i) && map.occupies(i);
-    if (isDrawn) {
-      change(i, lower[i], size[i]);
-      change(i, upper[i], -size[i]);
-    }
-    for (; gap < gaps.ends[i]; gap++) {
-      if (!isDrawn) continue;
-      change(i, gaps.lower[gap], -size[i]);
-      change(i, gaps.upper[gap], size[i]);
-    }
+  for (let i = 0; i < tensors.count; i++) {
+    if (!map.isRoot(i) || !map.occupies(i)) continue;
+    eachNeeded(tensors, i, (lower, upper, bottom, top) => {
+      change(i, lower, top - bottom);
+      change(i, upper, bottom - top);
+    });
   }
   const order = ascending(changes.step, Uint32Array.from({ length: count }, (_, i) => i));
   const points = lanes.map(() => ({ step: [] as number[], load: [] as number[], last: 0 }));

@@ -1,14 +1,15 @@
 // A map and what follows from it: who writes and reads a tensor, what is alive at a step, how full
-// memory is, and which step is the fullest. Stands on `document.ts`, `columns.ts`, `format.ts` and
-// `curve.ts`.
+// memory is, and which step is the fullest. Stands on `document.ts`, `columns.ts`, `format.ts`,
+// `pieces.ts` and `curve.ts`.
 //
 // Loads and lists of what is alive count roots only: a view or a result in place is the same
-// memory. So the sizes of what is alive at a step add up to the load there.
+// memory. So the bytes that what is alive needs at a step add up to the load there.
 
 import { Lists, type Strings } from './columns';
 import { combined, Curve } from './curve';
 import type { MapData, Operators, Tensors } from './data';
 import { apart } from './format';
+import { hasWindows, neededAt } from './pieces';
 
 /** The letters of a title where there is least room for one. */
 const TITLE = 24;
@@ -153,6 +154,22 @@ export class MemoryMap {
     return true;
   }
 
+  /** The bytes that a tensor needs at a step: all of them while it is alive, without windows. */
+  bytesAt(tensor: number, step: number): number {
+    if (!this.isAlive(tensor, step)) return 0;
+    if (!hasWindows(this.tensors, tensor)) return this.tensors.size[tensor];
+    const ranges = neededAt(this.tensors, tensor, step);
+    return ranges.reduce((all, [bottom, top]) => all + top - bottom, 0);
+  }
+
+  /** Sorts tensors by the bytes that they need at a step, largest first, then by their numbers. */
+  bySize(tensors: number[], step: number): number[] {
+    const { size, windows } = this.tensors;
+    if (windows === null) return tensors.sort((a, b) => size[b] - size[a] || a - b);
+    const needed = new Map(tensors.map((tensor) => [tensor, this.bytesAt(tensor, step)]));
+    return tensors.sort((a, b) => needed.get(b)! - needed.get(a)! || a - b);
+  }
+
   /** The roots that occupy bytes at a step, largest first, then in the document's order. */
   aliveAt(step: number): number[] {
     const { count, lower, upper, size, within } = this.tensors;
@@ -161,7 +178,7 @@ export class MemoryMap {
       if (lower[i] > step || upper[i] <= step || within[i] !== 0 || size[i] === 0) continue;
       if (this.isAlive(i, step)) alive.push(i);
     }
-    return alive.sort((a, b) => size[b] - size[a] || a - b);
+    return this.bySize(alive, step);
   }
 
   /** The bytes alive at a step. */

@@ -1,19 +1,17 @@
-// The boxes of a map, from the parts of its tensors between their gaps. Stands on `boxes.ts`,
-// `map.ts` and `radix.ts`.
+// The boxes of a map, from what is needed of its tensors. Stands on `boxes.ts`, `map.ts`,
+// `pieces.ts` and `radix.ts`.
 
 import { Boxes, levelOf } from './boxes';
-import type { Tensors } from './data';
 import type { MemoryMap } from './map';
+import { eachNeeded, eachSpared, mostNeeded, mostSpared, type Visit } from './pieces';
 import { ascending } from './radix';
 
 /** The numbers of a part: its lower, upper, bottom and top edge. */
 const EDGES = 4;
 
-type Placed = Pick<Tensors, 'offset' | 'size'>;
-
 /** What takes parts of tensors one after the other. */
 interface Parts {
-  add(placed: Placed, tensor: number, lower: number, upper: number): void;
+  add(tensor: number, lower: number, upper: number, bottom: number, top: number): void;
   boxes(): Boxes;
 }
 
@@ -35,15 +33,15 @@ class PlainParts implements Parts {
     this.#sides = roomFor(capacity);
   }
 
-  add({ offset, size }: Placed, of: number, from: number, to: number): void {
+  add(of: number, from: number, to: number, low: number, high: number): void {
     if (from >= to) return;
     const { tensor, lower, upper, bottom, top } = this.#sides;
     const at = this.#count++;
     tensor[at] = of;
     lower[at] = from;
     upper[at] = to;
-    bottom[at] = offset[of];
-    top[at] = offset[of] + size[of];
+    bottom[at] = low;
+    top[at] = high;
   }
 
   boxes(): Boxes {
@@ -62,14 +60,14 @@ class OrderedParts implements Parts {
     this.edges = new Float64Array(EDGES * capacity);
   }
 
-  add({ offset, size }: Placed, tensor: number, lower: number, upper: number): void {
+  add(tensor: number, lower: number, upper: number, bottom: number, top: number): void {
     if (lower >= upper) return;
     const at = EDGES * this.count;
     this.tensor[this.count++] = tensor;
     this.edges[at] = lower;
     this.edges[at + 1] = upper;
-    this.edges[at + 2] = offset[tensor];
-    this.edges[at + 3] = offset[tensor] + size[tensor];
+    this.edges[at + 2] = bottom;
+    this.edges[at + 3] = top;
   }
 
   boxes(): Boxes {
@@ -104,8 +102,9 @@ function inLevels({ count, edges }: OrderedParts): Uint32Array {
 }
 
 /**
- * The boxes of a map: `solid` live ranges of roots, `insets` within them, `gaps` of roots, and the
- * `ranges` that an allocator had reserved, whose numbers stand in place of tensors.
+ * The boxes of a map: `solid` for what is needed of roots, `insets` within them, `gaps` for what is
+ * not needed of roots while they are alive, and the `ranges` that an allocator had reserved, whose
+ * numbers stand in place of tensors.
  */
 export interface BoxesOfMap {
   readonly solid: Boxes;
@@ -116,23 +115,17 @@ export interface BoxesOfMap {
 
 export function boxesOf(map: MemoryMap, isOrdered = true): BoxesOfMap {
   const { tensors } = map;
-  const { count, lower, upper, gaps } = tensors;
-  const capacity = count + gaps.lower.length;
   const room = (most: number) => (isOrdered ? new OrderedParts(most) : new PlainParts(most));
-  const solid = room(capacity);
-  const insets = room(capacity);
-  const breaks = room(gaps.lower.length);
-  for (let i = 0, gap = 0; i < count; i++) {
-    const isDrawn = map.occupies(i);
-    const parts = map.isRoot(i) ? solid : insets;
-    let from = lower[i];
-    for (; gap < gaps.ends[i]; gap++) {
-      if (!isDrawn) continue;
-      parts.add(tensors, i, from, gaps.lower[gap]);
-      if (parts === solid) breaks.add(tensors, i, gaps.lower[gap], gaps.upper[gap]);
-      from = gaps.upper[gap];
-    }
-    if (isDrawn) parts.add(tensors, i, from, upper[i]);
+  const [needed, spared] = [mostNeeded(tensors), mostSpared(tensors)];
+  const [solid, insets, breaks] = [room(needed), room(needed), room(spared)];
+  for (let i = 0; i < tensors.count; i++) {
+    if (!map.occupies(i)) continue;
+    const isRoot = map.isRoot(i);
+    const parts = isRoot ? solid : insets;
+    const add = (to: Parts): Visit => (lower, upper, bottom, top) =>
+      to.add(i, lower, upper, bottom, top);
+    eachNeeded(tensors, i, add(parts));
+    if (isRoot && spared > 0) eachSpared(tensors, i, add(breaks));
   }
   return {
     solid: solid.boxes(),
@@ -145,19 +138,20 @@ export function boxesOf(map: MemoryMap, isOrdered = true): BoxesOfMap {
 function rangesOf({ data: { recorded } }: MemoryMap, room: (most: number) => Parts): Parts {
   if (recorded === null) return room(0);
   const { ranges } = recorded;
-  const { lower, upper, size } = ranges;
+  const { lower, upper, offset, size } = ranges;
   const parts = room(size.length);
-  for (let i = 0; i < size.length; i++) if (size[i] > 0) parts.add(ranges, i, lower[i], upper[i]);
+  for (let i = 0; i < size.length; i++) {
+    if (size[i] > 0) parts.add(i, lower[i], upper[i], offset[i], offset[i] + size[i]);
+  }
   return parts;
 }
 
 /** What `MemoryMap.aliveAt` says, without a walk over all tensors. */
 export function aliveAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): number[] {
-  const { size } = map.tensors;
-  const alive: number[] = [];
+  const alive = new Set<number>();
   const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
   solid.meeting(window, (box) => {
-    alive.push(solid.tensor[box]);
+    alive.add(solid.tensor[box]);
   });
-  return alive.sort((a, b) => size[b] - size[a] || a - b);
+  return map.bySize([...alive], step);
 }

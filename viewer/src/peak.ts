@@ -52,7 +52,7 @@ export function showPeak({ map, actions, colour }: ListedMap): void {
   fullest.append('. ', verdict(map), ...highest(map, actions));
   const table = element('table', '');
   const caption = `Alive at step ${whole(step)}, by size`;
-  fillTable(table, map, actions, { caption, tensors, total: map.fullest, colour });
+  fillTable(table, map, actions, { caption, tensors, step, total: map.fullest, colour });
   const parts = [...sum(map, tensors, actions), ...savings(map)];
   section.replaceChildren(heading, fullest, ...parts, table);
 }
@@ -77,7 +77,7 @@ export function verdict({ data, reserved, fullest }: MemoryMap): string {
 /** What the peak is the sum of at the fullest step, if tensors alone are not all of it. */
 function sum(map: MemoryMap, alive: readonly number[], actions: LinkActions): Node[] {
   if (map.reserved !== null) return [];
-  const { tensors, padding, gaps } = breakdownOf(map, alive);
+  const { tensors, padding, gaps } = breakdownOf(map, alive, map.peakStep);
   if (padding === 0 && gaps.length === 0) return [];
   const list = element('dl', 'sum');
   const line = (term: (Node | string)[], number: number) => {

@@ -19,7 +19,6 @@ use super::{
     profile::{HeapProfileJson, heap_profile},
     sink::Sink,
     strings::{Strings, StringsJson},
-    tensors::with_windows,
 };
 
 const MAGIC: &[u8; 4] = b"ORPG";
@@ -48,8 +47,7 @@ pub(crate) enum PageError {
     Write(#[from] io::Error),
 }
 
-/// Plans as a document. `notes` belong to their figures; one is added where the viewer draws
-/// tensors whole of which others have some bytes.
+/// Plans as a document. `notes` belong to their figures.
 pub(super) fn document<'p>(
     kind: &'static str,
     title: &str,
@@ -63,15 +61,6 @@ pub(super) fn document<'p>(
     };
     let sources: Vec<MapSource> = sources.collect();
     let (profiles, of_maps) = profiles(&sources, &mut sink)?;
-    let mut notes = notes.to_vec();
-    let drawn_whole = sources.iter().map(|of| with_windows(of.plan.lifetimes()));
-    let drawn_whole = drawn_whole.max().unwrap_or(0);
-    if drawn_whole > 0 {
-        notes.push(format!(
-            "tensors with windows ({drawn_whole}) are drawn whole, although others may have some \
-             of their bytes at some steps: there, boxes overlap"
-        ));
-    }
     let mut maps = Vec::new();
     for (source, profile) in sources.into_iter().zip(of_maps) {
         maps.push(map(source, profile, &mut sink)?);
@@ -80,7 +69,7 @@ pub(super) fn document<'p>(
         generator: format!("orionrt {}", env!("CARGO_PKG_VERSION")),
         kind,
         title,
-        notes: &notes,
+        notes,
         strings: strings.finish(&mut columns)?,
         maps,
         profiles,

@@ -97,16 +97,6 @@ fn windows_of(lifetimes: &Lifetimes, id: TensorId) -> Vec<Piece> {
     }
 }
 
-/// How many tensors are not needed whole whenever they are alive.
-pub(super) fn with_windows(lifetimes: &Lifetimes) -> usize {
-    if !lifetimes.has_windows() {
-        return 0;
-    }
-    let ids = lifetimes.iter().map(|(id, _, _)| id);
-    ids.filter(|&id| !windows_of(lifetimes, id).is_empty())
-        .count()
-}
-
 fn windows(lifetimes: &Lifetimes, sink: &mut Sink<'_>) -> Result<WindowsJson, TooLarge> {
     let each = lifetimes.iter().map(|(id, _, _)| windows_of(lifetimes, id));
     let each: Vec<Vec<Piece>> = each.collect();

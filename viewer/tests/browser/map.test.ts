@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aliveAt, looped, network, pack, random, type Sample, small } from '../sample.ts';
+import { aliveAt, looped, network, pack, random, type Sample, small, windowed } from '../sample.ts';
 import { blank, distance, open, type Opened, type Window, write } from './browser.ts';
 import type { Colour, Picture } from './png.ts';
 
@@ -108,6 +108,28 @@ test('a view is hatched, a gap is a break, and both look different from the box'
   const [box] = await colours(opened, picture, [9.2, 9.9], [2.2 * KIB, 2.9 * KIB]);
   const [gap] = await colours(opened, picture, [7.2, 7.9], [2.2 * KIB, 2.9 * KIB]);
   assert.ok(distance(box!, gap!) > 15);
+  await opened.close();
+});
+
+test('a window is drawn as it is: others lie where their bytes are not needed', async () => {
+  const opened = await open(windowed());
+  const picture = await opened.picture();
+  const of = async (steps: [number, number], from: number, to: number) =>
+    (await colours(opened, picture, steps, [from * KIB, to * KIB]))[0]!;
+  const whole = await of([0.2, 0.9], 0.3, 3.7);
+  assert.deepEqual(await of([5.2, 5.8], 0.3, 1.7), whole, 'needed in the window');
+  assert.deepEqual(await of([7.2, 7.8], 2.3, 3.7), whole, 'needed after it');
+  const guest = await of([3.2, 3.8], 2.3, 2.7);
+  const free = await of([5.2, 5.8], 2.3, 3.7);
+  assert.ok(distance(free, whole) > 15, 'nothing lies beside the window after the guest');
+  assert.ok(distance(free, guest) > 15, 'the guest lies beside the window');
+  // The guest is what is under the pointer there.
+  await opened.hover(3.5, 3 * KIB);
+  assert.match(await opened.text('#card'), /guest/);
+  await opened.click(3.5, KIB);
+  const card = await opened.text('#card');
+  assert.match(card, /Window\s+2 KiB from 0 B, steps\s+2\s+to\s+6/);
+  assert.match(card, /Same bytes meanwhile\s+guest\s+steps 2 to 4/);
   await opened.close();
 });
 

@@ -153,7 +153,8 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
   const numbers = (of: (tensor: Tensor) => number) => columns.numbers(tensors.map(of));
   const texts = (all: string[]) => columns.numbers(all.map((text) => strings.number(text)));
   const gaps = tensors.map((tensor) => tensor.gaps ?? []);
-  let gapEnd = 0;
+  const windows = tensors.map((tensor) => tensor.windows ?? []);
+  let [gapEnd, windowEnd] = [0, 0];
   const curve = loads(sample);
   const changes = curve.flatMap((bytes, i) => (i === 0 || bytes !== curve[i - 1] ? [i] : []));
   return {
@@ -197,6 +198,17 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
         lower: columns.numbers(gaps.flat().map(([lower]) => lower)),
         upper: columns.numbers(gaps.flat().map(([, upper]) => upper)),
       },
+      ...(windows.every((list) => list.length === 0)
+        ? {}
+        : {
+            windows: {
+              ends: columns.numbers(windows.map((list) => (windowEnd += list.length))),
+              lower: columns.numbers(windows.flat().map(([lower]) => lower)),
+              upper: columns.numbers(windows.flat().map(([, upper]) => upper)),
+              first: columns.numbers(windows.flat().map(([, , first]) => first)),
+              end: columns.numbers(windows.flat().map(([, , , end]) => end)),
+            },
+          }),
     },
     profile: {
       step: columns.numbers(changes.map((i) => sample.firstStep + i)),

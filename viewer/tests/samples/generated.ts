@@ -144,3 +144,22 @@ export function random(count: number, seed = 1): Sample {
   });
   return { ...plain(`random-${count}`), endStep: steps, operators, tensors };
 }
+
+/** Boxes of all sizes, some of which are needed in part: at some steps, a range or two of them. */
+export function withWindows(count: number, seed = 1): Sample {
+  const dice = new Dice(seed);
+  const sample = random(count, seed);
+  for (const tensor of sample.tensors) {
+    const { lower, upper, size } = tensor;
+    if (upper - lower < 3 || size < 8 || dice.below(2) === 0) continue;
+    const from = lower + 1 + dice.below(upper - lower - 2);
+    const to = from + 1 + dice.below(upper - from);
+    const cuts = [0, 1, 2, 3].map((i) => Math.floor((size * (i + 0.9 * dice.next())) / 4));
+    const ranges = dice.below(2) === 0 ? [cuts.slice(1, 3)] : [cuts.slice(0, 2), cuts.slice(2)];
+    tensor.windows = [[lower, from, 0, size]];
+    for (const [first, end] of ranges) tensor.windows.push([from, to, first!, end!]);
+    if (to < upper && dice.below(2) === 0) tensor.windows.push([to, upper, 0, size]);
+    else if (to < upper) tensor.gaps = [[to, upper]];
+  }
+  return { ...sample, title: `windows-${count}` };
+}

@@ -63,6 +63,27 @@ export function small(): Sample {
   };
 }
 
+/**
+ * A tensor of which only the lower half is needed for a while, and a guest in the upper half.
+ *
+ *      4 │┌───────┬─guest─┐    ┌──┐
+ *      2 ││ table └───────┴╌╌╌╌┘  │
+ *      0 │└───────────────────────┘
+ *         0       2       5    7  8
+ */
+export function windowed(): Sample {
+  const windows: [number, number, number, number][] = [
+    [0, 2, 0, 4 * KIB],
+    [2, 7, 0, 2 * KIB],
+    [7, 8, 0, 4 * KIB],
+  ];
+  const tensors = [
+    { name: 'table', lower: 0, upper: 8, offset: 0, size: 4 * KIB, windows },
+    { name: 'guest', lower: 2, upper: 5, offset: 2 * KIB, size: 2 * KIB },
+  ];
+  return { ...plain('windowed.csv'), endStep: 8, tensors };
+}
+
 /** The small sample at other steps, which may be negative. */
 export function shifted(by: number): Sample {
   const sample = small();

@@ -12,6 +12,8 @@ export interface Tensor {
   shape?: string;
   element?: string;
   gaps?: [number, number][];
+  /** All that is needed of it, if it is not needed whole: steps, and bytes from its start. */
+  windows?: [lower: number, upper: number, first: number, end: number][];
 }
 
 export interface Operator {
@@ -97,6 +99,8 @@ export function loads(sample: Sample): number[] {
   };
   for (const tensor of sample.tensors) {
     if (tensor.within !== undefined) continue;
+    for (const [lower, upper, first, end] of tensor.windows ?? []) alive(lower, upper, end - first);
+    if (tensor.windows !== undefined) continue;
     alive(tensor.lower, tensor.upper, tensor.size);
     for (const [lower, upper] of tensor.gaps ?? []) alive(lower, upper, -tensor.size);
   }
@@ -116,15 +120,25 @@ export function load(sample: Sample): number {
   return loads(sample).reduce((most, bytes) => Math.max(most, bytes), 0);
 }
 
-/** The tensors with bytes of their own that need them at a step, largest first. */
+/** Whether a tensor needs a byte, counted from its start, at a step. */
+export function needs(t: Tensor, step: number, byte: number): boolean {
+  if (byte < 0 || byte >= t.size || step < t.lower || step >= t.upper) return false;
+  const isIn = ([lower, upper]: readonly number[]) => lower! <= step && step < upper!;
+  if (t.windows === undefined) return !(t.gaps ?? []).some(isIn);
+  return t.windows.some((w) => isIn(w) && w[2] <= byte && byte < w[3]);
+}
+
+/** The bytes that a tensor needs at a step. */
+export function bytesAt(t: Tensor, step: number): number {
+  const isIn = ([lower, upper]: readonly number[]) => lower! <= step && step < upper!;
+  if (t.windows === undefined) return needs(t, step, 0) ? t.size : 0;
+  return t.windows.filter(isIn).reduce((all, [, , first, end]) => all + end - first, 0);
+}
+
+/** The tensors with bytes of their own that need some at a step, those with most first. */
 export function aliveAt(sample: Sample, step: number): Tensor[] {
-  const needs = (t: Tensor) =>
-    t.within === undefined &&
-    t.size > 0 &&
-    t.lower <= step &&
-    step < t.upper &&
-    !(t.gaps ?? []).some(([lower, upper]) => lower <= step && step < upper);
-  return sample.tensors.filter(needs).sort((a, b) => b.size - a.size);
+  const alive = sample.tensors.filter((t) => t.within === undefined && bytesAt(t, step) > 0);
+  return alive.sort((a, b) => bytesAt(b, step) - bytesAt(a, step));
 }
 
 export const KIB = 1024;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { breakdownOf } from '../../src/breakdown';
 import { read } from '../../src/document';
 import { MemoryMap } from '../../src/map';
-import { Dice, pack, padded, type Sample, small, type Tensor } from '../sample';
+import { Dice, pack, padded, type Sample, small, type Tensor, windowed } from '../sample';
 
 const UNIT = 4;
 const TOP = 60;
@@ -34,7 +34,7 @@ test('tensors, padding and gaps are as counted byte by byte, and add up to the p
   for (let seed = 0; seed < 200; seed++) {
     const sample = scattered(seed);
     const map = mapOf(sample);
-    const found = breakdownOf(map, map.aliveAt(0));
+    const found = breakdownOf(map, map.aliveAt(0), 0);
     const flags = new Array<string>(2 * TOP).fill('gap');
     for (const { lower, offset, size } of sample.tensors) {
       if (lower !== 0) continue;
@@ -60,6 +60,16 @@ test('tensors, padding and gaps are as counted byte by byte, and add up to the p
 
 test('a full step is its tensors alone', () => {
   const map = mapOf(small());
-  const { tensors, padding, gaps } = breakdownOf(map, map.aliveAt(map.peakStep));
+  const { tensors, padding, gaps } = breakdownOf(map, map.aliveAt(map.peakStep), map.peakStep);
   assert.deepEqual([tensors, padding, gaps], [map.data.peak, 0, []]);
+});
+
+test('bytes of a tensor that are not needed are a gap, and have no padding above them', () => {
+  const map = mapOf({ ...windowed(), leastAlignment: 4 * 1024 });
+  const of = (step: number) => {
+    const { tensors, padding, gaps } = breakdownOf(map, map.aliveAt(step), step);
+    return [tensors, padding, gaps.map(({ bytes }) => bytes)];
+  };
+  assert.deepEqual(of(3), [4096, 0, []]);
+  assert.deepEqual(of(6), [2048, 0, [2048]]);
 });

@@ -26,7 +26,12 @@ function map(sample: samples.Sample): MemoryMap {
 }
 
 const network = samples.network();
-const maps = { small: samples.small(), network, random: samples.random(3000) };
+const maps = {
+  small: samples.small(),
+  network,
+  random: samples.random(3000),
+  windows: samples.withWindows(2000),
+};
 
 for (const [name, sample] of Object.entries(maps)) {
   test(`${name}: loads, the peak and what is alive are as summed box by box`, () => {
@@ -39,7 +44,11 @@ for (const [name, sample] of Object.entries(maps)) {
       const names = found.aliveAt(step).map((tensor) => found.name(tensor));
       assert.equal(names.length, new Set(names).size);
       let sum = 0;
-      for (const tensor of found.aliveAt(step)) sum += found.tensors.size[tensor];
+      for (const tensor of found.aliveAt(step)) {
+        sum += found.bytesAt(tensor, step);
+        const expected = samples.bytesAt(sample.tensors[tensor]!, step);
+        assert.equal(found.bytesAt(tensor, step), expected);
+      }
       assert.equal(sum, found.loadAt(step));
     }
   });

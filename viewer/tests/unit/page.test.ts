@@ -30,6 +30,8 @@ import {
   small,
   streams,
   template,
+  windowed,
+  withWindows,
   type Form,
   type Recorded,
   type Sample,
@@ -64,7 +66,8 @@ function expected(sample: Sample): object {
   };
 }
 
-for (const sample of [small(), shifted(-100), empty(), network(), hostile(), random(3000)]) {
+const plain = [small(), shifted(-100), empty(), network(), hostile(), random(3000)];
+for (const sample of [...plain, windowed(), withWindows(300)]) {
   for (const form of ['smallest', 'delta', 'f64'] as Form[]) {
     test(`${sample.title}, columns written as ${form}`, () => {
       const { facts, errors } = read(pack(sample, form));
