@@ -17,7 +17,7 @@ use orionrt_testing::{
     plan_oracle::{self, Row, optimum, peak_of},
     pool_choices::{largest_first, most_traffic},
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 
 const NODES: u64 = 100_000;
 
@@ -72,40 +72,60 @@ fn check(rows: &[Row], traffic: &[u64], plans: &PoolPlans) {
     }
 }
 
+/// Some tensors, their traffic, and the capacities of all pools but the last.
+type Case = ((Vec<Row>, Vec<u64>), Vec<u64>);
+
+fn few() -> impl Strategy<Value = Case> {
+    (rows(7), prop::collection::vec(1..14u64, 1..4))
+}
+
+/// Whether each pool has the choice with most traffic, among all choices that have a plan.
+fn few_get_the_best(((rows, traffic), capacities): &Case) -> Result<(), TestCaseError> {
+    let pools = capacities.iter().enumerate();
+    let pools = pools.map(|(i, bytes)| Pool::new(i.to_string()).with_capacity(*bytes));
+    let pools: Vec<Pool> = pools.chain([Pool::new("last")]).collect();
+    let planner = Planner::new().nodes(NODES);
+    let lifetimes = plan_oracle::lifetimes(rows);
+    let plans = planner.plan_pools(&lifetimes, traffic, &pools).unwrap();
+    check(rows, traffic, &plans);
+    let all = 1u32 << rows.len();
+    let peaks: Vec<u64> = (0..all).map(|bits| optimum(&of_bits(rows, bits))).collect();
+    let sum = |bits: u32| {
+        let some = of_bits(rows, bits).into_iter().zip(of_bits(traffic, bits));
+        let some = some.filter(|((_, row), _)| has_bytes(row));
+        some.map(|(_, traffic)| traffic).sum::<u64>()
+    };
+    let mut left = all - 1;
+    for (number, capacity) in capacities.iter().enumerate() {
+        let fits = |bits: &u32| bits & !left == 0 && peaks[*bits as usize] <= *capacity;
+        let best = (0..all).filter(fits).map(sum).max().unwrap();
+        let pool = &plans.pools()[number];
+        prop_assert_eq!(pool.traffic, best, "pool {}", number);
+        prop_assert!(pool.is_best);
+        let is_here = |i: &usize| plans.pool_of(TensorId::new(*i as u32)) == Some(number);
+        let here = (0..rows.len()).filter(is_here).map(|i| 1 << i);
+        left &= !here.sum::<u32>();
+        if number == 0 {
+            prop_assert!(best <= most_traffic(&lifetimes, traffic, *capacity));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "takes minutes; run it with --ignored --release"]
+fn ten_thousand_sets_of_few_tensors_get_the_best_choice() {
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(10_000));
+    let run = runner.run(&few(), |case| few_get_the_best(&case));
+    run.unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn each_pool_gets_the_choice_with_most_traffic_of_a_few_tensors(
-        (rows, traffic) in rows(7), capacities in prop::collection::vec(1..14u64, 1..4),
-    ) {
-        let pools = capacities.iter().enumerate();
-        let pools = pools.map(|(i, bytes)| Pool::new(i.to_string()).with_capacity(*bytes));
-        let pools: Vec<Pool> = pools.chain([Pool::new("last")]).collect();
-        let planner = Planner::new().nodes(NODES);
-        let plans = planner.plan_pools(&plan_oracle::lifetimes(&rows), &traffic, &pools).unwrap();
-        check(&rows, &traffic, &plans);
-        let all = 1u32 << rows.len();
-        let peaks: Vec<u64> = (0..all).map(|bits| optimum(&of_bits(&rows, bits))).collect();
-        let sum = |bits: u32| {
-            let some = of_bits(&rows, bits).into_iter().zip(of_bits(&traffic, bits));
-            some.filter(|((_, row), _)| has_bytes(row)).map(|(_, traffic)| traffic).sum::<u64>()
-        };
-        let mut left = all - 1;
-        for (number, capacity) in capacities.iter().enumerate() {
-            let fits = |bits: &u32| bits & !left == 0 && peaks[*bits as usize] <= *capacity;
-            let best = (0..all).filter(fits).map(sum).max().unwrap();
-            let pool = &plans.pools()[number];
-            prop_assert_eq!(pool.traffic, best, "pool {}", number);
-            prop_assert!(pool.is_best);
-            let is_here = |i: &usize| plans.pool_of(TensorId::new(*i as u32)) == Some(number);
-            let here = (0..rows.len()).filter(is_here).map(|i| 1 << i);
-            left &= !here.sum::<u32>();
-            let lifetimes = plan_oracle::lifetimes(&rows);
-            if number == 0 {
-                prop_assert!(best <= most_traffic(&lifetimes, &traffic, *capacity));
-            }
-        }
+    fn each_pool_gets_the_choice_with_most_traffic_of_a_few_tensors(case in few()) {
+        few_get_the_best(&case)?;
     }
 
     /// Where all sizes are equal, cutting tensors does not help, and loads alone say what fits.
@@ -238,6 +258,27 @@ fn views_are_with_their_roots_and_streams_share_no_bytes() {
         plans.offset(y).map(|offset| offset + 300)
     );
     assert_eq!((plans.traffic(y), plans.traffic(view)), (900, 0));
+}
+
+#[test]
+fn operands_that_lie_within_results_move_nothing() {
+    let mut g = GraphBuilder::new();
+    let bytes = |size| Layout::array::<u8>(size).unwrap();
+    let [x, a, b] = [("x", 100), ("a", 200), ("b", 300)].map(|(name, n)| g.tensor(name, bytes(n)));
+    let joint = g.tensor("joint", bytes(900));
+    let y = g.tensor("y", bytes(10));
+    g.op("left").reads([x]).writes([a]);
+    g.op("right").reads([x]).writes([b]);
+    // The input keeps bytes of its own, and of `b` the second copy is read.
+    let op = g.op("concatenate").part(x, joint, 0).part(a, joint, 100);
+    op.part(b, joint, 300).part(b, joint, 600);
+    g.op("sum").reads([joint]).writes([y]);
+    let graph = g.output(y).build().unwrap();
+    let traffic = |aliasing| traffic(&graph, &graph.lifetimes_with(aliasing));
+    assert_eq!(traffic(Aliasing::Off), [300, 400, 600, 1800, 10]);
+    let uncopied = graph.uncopied(&graph.lifetimes_with(Aliasing::Parts));
+    assert_eq!((uncopied.operands, uncopied.bytes), (2, 500));
+    assert_eq!(traffic(Aliasing::Parts), [300, 200, 600, 1300, 10]);
 }
 
 #[test]

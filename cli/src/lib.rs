@@ -36,6 +36,7 @@
 //! staging           files that appear complete or not at all
 //! progress          a spinner or a bar for long work
 //! input             models, CSV files and plan files → lifetimes, plans
+//! parts             what parts of results save, as verbs report it
 //! recording         recordings read by other programs
 //! picture           a plan as SVG
 //! page              a plan as a page with a viewer
@@ -70,6 +71,7 @@ mod target;
 mod staging;
 mod progress;
 mod input;
+mod parts;
 mod recording;
 mod picture;
 mod page;

@@ -195,6 +195,94 @@ fn an_operand_that_the_plan_moves_out_of_the_result_is_noticed() {
         .failed(1, &["plan.json"]);
 }
 
+/// The object that a verb prints for a model with parts.
+fn of_verb(folder: &Folder, verb: &[&str], aliasing: &str) -> Value {
+    let args = [verb, &["--aliasing", aliasing, "--json"]].concat();
+    folder.done(&args).json()
+}
+
+#[test]
+fn regions_leave_parts_out_where_results_would_be_too_large() {
+    // With parts, `wide` lies between the operands, so that the region is larger.
+    for (folder, limit, kept, regions) in
+        [(hole(), "390", "in-place", 2), (u_net(), "32K", "parts", 1)]
+    {
+        let verb = ["plan", "model.onnx", "--max-region", limit];
+        let parts = of_verb(&folder, &verb, "parts");
+        assert_eq!(
+            (&parts["aliasing"], parts["uncopied"] == 0),
+            (&kept.into(), kept != "parts")
+        );
+        assert_eq!(parts["regions"].as_array().map(Vec::len), Some(regions));
+        let without = of_verb(&folder, &verb, "in-place");
+        assert!(without.get("aliasing").is_none() && without.get("uncopied").is_none());
+        let together = |json: &Value| {
+            let sizes = json["regions"].as_array().expect("sizes").iter();
+            sizes.map(|size| size.as_u64().expect("bytes")).sum::<u64>()
+        };
+        assert_eq!(together(&parts) < together(&without), kept == "parts");
+    }
+    let text = hole().done(&[
+        "plan",
+        "model.onnx",
+        "--max-region",
+        "390",
+        "--aliasing",
+        "parts",
+    ]);
+    let line = "  parts         none: they would need more or larger regions";
+    assert!(text.stdout.contains(line), "{}", text.stdout);
+}
+
+#[test]
+fn pools_keep_parts_where_less_is_moved_in_slow_memory() {
+    for (folder, pool, kept) in [
+        (u_net(), "fast=24K", "parts"),
+        (hole(), "fast=400", "in-place"),
+    ] {
+        let verb = ["plan", "model.onnx", "--pool", pool, "--pool", "slow"];
+        let [parts, without] = ["parts", "in-place"].map(|level| of_verb(&folder, &verb, level));
+        assert_eq!(parts["aliasing"], kept);
+        let slow = |json: &Value| json["pools"][1]["traffic"].as_u64().expect("bytes");
+        assert_eq!(slow(&parts) < slow(&without), kept == "parts");
+        assert!(slow(&parts) <= slow(&without));
+    }
+}
+
+#[test]
+fn compare_gives_all_strategies_the_lifetimes_with_the_lower_peak() {
+    for (folder, kept) in [(u_net(), "parts"), (hole(), "in-place")] {
+        let [parts, plan] = [["compare", "model.onnx"], ["plan", "model.onnx"]]
+            .map(|verb| of_verb(&folder, &verb, "parts"));
+        assert_eq!(parts["aliasing"], kept);
+        assert_eq!(
+            (&parts["buffers"], &parts["load"]),
+            (&plan["buffers"], &plan["load"])
+        );
+    }
+    let text = hole()
+        .done(&["compare", "model.onnx", "--aliasing", "parts"])
+        .stdout;
+    assert!(
+        text.contains("parts: none: they would raise the peak"),
+        "{text}"
+    );
+}
+
+#[test]
+fn models_that_share_an_arena_each_have_parts_or_not() {
+    let folder = u_net();
+    std::fs::copy(hole().path("model.onnx"), folder.path("hole.onnx")).expect("a copy");
+    let verb = ["share", "model.onnx", "hole.onnx", "--schedule", "any"];
+    let [in_place, parts] = ["in-place", "parts"].map(|level| of_verb(&folder, &verb, level));
+    let kept = |i: usize| parts["models"][i]["aliasing"].as_str().expect("a level");
+    assert_eq!([kept(0), kept(1)], ["parts", "in-place"]);
+    let bytes = |json: &Value, key: &str| json[key].as_u64().expect("bytes");
+    assert!(bytes(&parts, "shared_peak") < bytes(&in_place, "shared_peak"));
+    let alone = |json: &Value| bytes(&json["models"][1], "isolated_peak");
+    assert_eq!(alone(&parts), alone(&in_place));
+}
+
 #[test]
 fn parts_are_for_models_and_not_for_copies_of_them() {
     let folder = Folder::with("in.csv", THREE);

@@ -1,19 +1,23 @@
 //! The verb `compare`.
 //!
 //! Stands on `Planner::strategies`. Invariant: all strategies get the same lifetimes, alignment,
-//! seed and budget, one after the other, so that their times can be compared. After Ctrl-C no
-//! further strategy is started: without its budget it could not be compared.
+//! seed and budget, one after the other, so that their times can be compared. With parts of
+//! results, the lifetimes are those with which the default strategy has the lower peak. After
+//! Ctrl-C no further strategy is started: without its budget it could not be compared.
 
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
 
-use orionrt::{Planner, planner::PlannerError};
+use orionrt::{
+    Planner,
+    planner::{Cancel, PlannerError},
+};
 
 use super::{
     comparison::{Comparison, Entry},
     page::{self, check_page, page_role},
-    show::{json, text},
+    show::{json, parts_text, text},
 };
 use crate::{
     args::CompareArgs,
@@ -28,9 +32,12 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     let mut source = args.source.clone();
     source.model.has_page = args.html.is_some();
     source.model.keeps_graph = args.html.is_some();
-    let input = input::load(&source)?;
+    let mut input = input::load(&source)?;
     check_files(&page_role(args), &input.weight_roles())?;
-    let comparison = run_strategies(args, &input)?;
+    let cancel = interrupt::cancel_on_ctrl_c();
+    let planner = args.search.planner(input.alignment, &cancel);
+    choose_parts(args, &mut input, &planner)?;
+    let comparison = run_strategies(args, &input, &planner, &cancel)?;
     let page = page::write(args, &input, &comparison)?;
     if args.json {
         output::print_json(&json(&comparison, &input))?;
@@ -40,7 +47,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
             format!("written: {}\n", path.display())
         });
         let text = text(&name, &comparison, &input.lifetimes, input.limits());
-        output::print(&(text + &lines))?;
+        output::print(&(text + &parts_text(&input) + &lines))?;
     }
     if comparison.plans().next().is_some() {
         return Ok(());
@@ -51,9 +58,27 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     })
 }
 
-fn run_strategies(args: &CompareArgs, input: &Input) -> Result<Comparison, Failure> {
-    let cancel = interrupt::cancel_on_ctrl_c();
-    let planner = args.search.planner(input.alignment, &cancel);
+/// Leaves parts of results out where a plan without them has a lower peak.
+fn choose_parts(args: &CompareArgs, input: &mut Input, planner: &Planner) -> Result<(), Failure> {
+    let Some(without) = input.without_parts() else {
+        return Ok(());
+    };
+    let planned = progress::with_spinner("planning with parts of results", || {
+        planner.plan_lower([&input.lifetimes, without])
+    });
+    let (position, _) = planned.map_err(|error| Failure::file(&args.source.input, error))?;
+    if position > 0 {
+        input.leave_parts_out();
+    }
+    Ok(())
+}
+
+fn run_strategies(
+    args: &CompareArgs,
+    input: &Input,
+    planner: &Planner,
+    cancel: &Cancel,
+) -> Result<Comparison, Failure> {
     let strategies = Planner::strategies();
     let mut names = strategies.iter().map(|strategy| strategy.name());
     let mut entries = Vec::new();

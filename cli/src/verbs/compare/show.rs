@@ -16,13 +16,19 @@ use crate::{
     figures::{self, LifetimesJson, Limits, PeakJson},
     format,
     input::Input,
+    parts::{self, KeptPartsJson},
 };
+
+/// Why parts of results are not kept.
+const RAISED: &str = "they would raise the peak";
 
 #[derive(Serialize)]
 pub(super) struct Json<'p> {
     #[serde(flatten)]
     lifetimes: LifetimesJson,
     alignment: u64,
+    #[serde(flatten)]
+    parts: Option<KeptPartsJson>,
     best: Option<&'p str>,
     #[serde(skip_serializing_if = "Not::not")]
     interrupted: bool,
@@ -49,6 +55,7 @@ pub(super) fn json<'p>(comparison: &'p Comparison, input: &Input) -> Json<'p> {
     Json {
         lifetimes: LifetimesJson::new(&input.lifetimes, comparison.lower_bound(&input.lifetimes)),
         alignment: input.alignment,
+        parts: KeptPartsJson::of(input),
         best: comparison.best().map(|i| &*entries[i].strategy),
         interrupted: comparison.not_started.is_some(),
         strategies: entries
@@ -91,6 +98,14 @@ pub(super) fn text(
     let interrupted = interrupted(comparison).unwrap_or_default();
     let bound = comparison.lower_bound(lifetimes);
     format!("{summary}{}\n{interrupted}", table(comparison, bound))
+}
+
+/// What parts of results the model has, if they were asked for.
+pub(super) fn parts_text(input: &Input) -> String {
+    let facts = parts::facts(input);
+    facts.map_or(String::new(), |facts| {
+        format!("parts: {}\n", parts::line(facts, RAISED))
+    })
 }
 
 fn table(comparison: &Comparison, lower_bound: u64) -> Table {

@@ -1,7 +1,8 @@
 //! Tensors divided among several memories (`--pool`).
 //!
 //! Stands on the library's pools. Invariant: the file is complete before it gets its name, and the
-//! result is printed only then.
+//! result is printed only then. With parts of results, the tensors are divided with and without
+//! them, and the division is kept that leaves less traffic to the pools behind.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,7 @@ use std::{
 };
 
 use orionrt::{
-    TensorId,
+    Lifetimes, TensorId,
     planner::{Cancel, PlannerError},
     pools::{self, Pool, PoolError, PoolPlan, PoolPlans, PoolReason},
 };
@@ -24,15 +25,20 @@ use crate::{
     figures::{self, PlanJson},
     format::{self, Lines},
     input::{Input, Origin, WEIGHT},
-    output, progress,
+    output,
+    parts::{self, KeptPartsJson},
+    progress,
     staging::stage,
 };
 
 /// How many of the tensors that are in no fast pool are listed for people.
 const LISTED: usize = 8;
 
+/// Why parts of results are not kept.
+const SERVES_LESS: &str = "the pools in front would serve less";
+
 /// Divides the tensors among the pools and plans each.
-pub(super) fn plan(args: &PlanArgs, input: &Input, cancel: &Cancel) -> Result<(), Failure> {
+pub(super) fn plan(args: &PlanArgs, input: &mut Input, cancel: &Cancel) -> Result<(), Failure> {
     let output = args.output.as_ref();
     if let Some(file) = output.filter(|file| file.format != PlanFormat::Csv) {
         let file = file.path.display();
@@ -40,7 +46,7 @@ pub(super) fn plan(args: &PlanArgs, input: &Input, cancel: &Cancel) -> Result<()
             "--output '{file}' is for the plan of one memory, expected .csv with --pool"
         )));
     }
-    let weights = weights(args, input)?;
+    let mut weights = weights_of(args, input, &input.lifetimes)?;
     let pools = args.pools.iter().map(|PoolArg { name, capacity }| {
         let pool = Pool::new(name);
         match capacity {
@@ -52,9 +58,19 @@ pub(super) fn plan(args: &PlanArgs, input: &Input, cancel: &Cancel) -> Result<()
     let planner = args.search.planner(input.alignment, cancel);
     let start = Instant::now();
     let message = format!("planning {} tensors", input.lifetimes.len());
-    let planned = progress::with_spinner(message, || {
-        planner.plan_pools(&input.lifetimes, &weights.of, &pools)
-    });
+    let plan = |lifetimes: &Lifetimes, weights: &Weights| {
+        let plan = || planner.plan_pools(lifetimes, &weights.of, &pools);
+        progress::with_spinner(message.clone(), plan)
+    };
+    let mut planned = plan(&input.lifetimes, &weights);
+    if let Some(without) = input.without_parts() {
+        let other = weights_of(args, input, without)?;
+        let second = plan(without, &other);
+        if leaves_less(&second, &planned) {
+            (planned, weights) = (second, other);
+            input.leave_parts_out();
+        }
+    }
     let plans = planned.map_err(|error| failure(args, error))?;
     let time = start.elapsed();
     if let Some(file) = output {
@@ -70,6 +86,20 @@ pub(super) fn plan(args: &PlanArgs, input: &Input, cancel: &Cancel) -> Result<()
     match args.json {
         true => output::print_json(&json(input, &plans, &weights, time, cancel)),
         false => output::print(&text(args, input, &plans, &weights, time, cancel)),
+    }
+}
+
+/// Whether one way to divide tensors leaves less traffic than another to the pools behind the
+/// first, or as much, and less to those behind the second, and so on.
+fn leaves_less(one: &Result<PoolPlans, PoolError>, other: &Result<PoolPlans, PoolError>) -> bool {
+    let left = |plans: &PoolPlans| {
+        let behind = (1..plans.pools().len()).map(|first| &plans.pools()[first..]);
+        let traffic = behind.map(|pools| pools.iter().map(|pool| pool.traffic).sum());
+        traffic.collect::<Vec<u64>>()
+    };
+    match (one, other) {
+        (Ok(one), Ok(other)) => left(one) < left(other),
+        (one, other) => one.is_ok() && other.is_err(),
     }
 }
 
@@ -94,10 +124,11 @@ struct Weights {
     source: &'static str,
 }
 
-fn weights(args: &PlanArgs, input: &Input) -> Result<Weights, Failure> {
+/// Those of the tensors with these lifetimes.
+fn weights_of(args: &PlanArgs, input: &Input, lifetimes: &Lifetimes) -> Result<Weights, Failure> {
     if let Some(model) = input.graph() {
         return Ok(Weights {
-            of: pools::traffic(&model.graph, &input.lifetimes),
+            of: pools::traffic(&model.graph, lifetimes),
             source: "bytes that the operators read and write",
         });
     }
@@ -144,6 +175,8 @@ struct Json<'p> {
     #[serde(skip_serializing_if = "Not::not")]
     interrupted: bool,
     left_out: usize,
+    #[serde(flatten)]
+    parts: Option<KeptPartsJson>,
     load_ms: f64,
     load_peak_rss_bytes: Option<u64>,
 }
@@ -202,6 +235,7 @@ fn json<'p>(
         alignment: input.alignment,
         interrupted: cancel.is_cancelled(),
         left_out: input.limits().left_out,
+        parts: KeptPartsJson::of(input),
         load_ms: format::milliseconds(input.load_time),
         load_peak_rss_bytes: input.peak_rss_bytes,
     }
@@ -238,7 +272,11 @@ fn text(
     let mut lines = Lines::default()
         .title(args.source.input.display().to_string())
         .line("tensors", format!("{tensors}, {total} in total"))
-        .line("traffic", weights.source)
+        .line("traffic", weights.source);
+    if let Some(facts) = parts::facts(input) {
+        lines = lines.line("parts", parts::line(facts, SERVES_LESS));
+    }
+    lines = lines
         .line("planned in", format::duration(time))
         .line("loaded in", format::duration(input.load_time));
     if input.limits().left_out > 0 {

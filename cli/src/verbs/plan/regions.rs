@@ -1,7 +1,8 @@
 //! A plan in several regions of limited size (`--max-region`).
 //!
 //! Stands on the library's plans in regions. Invariant: the file is complete before it gets its
-//! name, and the result is printed only then.
+//! name, and the result is printed only then. With parts of results, the tensors are planned with
+//! and without them, and the plan with fewer or smaller regions is kept.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{planner::Cancel, regions::RegionPlan};
+use orionrt::{
+    planner::Cancel,
+    regions::{RegionError, RegionPlan},
+};
 use serde::Serialize;
 
 use crate::{
@@ -19,17 +23,22 @@ use crate::{
     figures,
     format::{self, Lines},
     input::{Input, Origin},
-    output, progress,
+    output,
+    parts::{self, KeptPartsJson},
+    progress,
     staging::stage,
 };
 
 /// How many regions are listed for people.
 const LISTED: usize = 24;
 
+/// Why parts of results are not kept.
+const NEED_MORE: &str = "they would need more or larger regions";
+
 /// Plans in regions of at most `limit` bytes.
 pub(super) fn plan(
     args: &PlanArgs,
-    input: &Input,
+    input: &mut Input,
     limit: u64,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
@@ -44,13 +53,34 @@ pub(super) fn plan(
     let planner = args.search.planner(input.alignment, cancel);
     let start = Instant::now();
     let message = format!("planning {} tensors", input.lifetimes.len());
-    let plan = progress::with_spinner(message, || planner.plan_regions(&input.lifetimes, limit));
+    let plan_of = |lifetimes| {
+        progress::with_spinner(message.clone(), || planner.plan_regions(lifetimes, limit))
+    };
+    let mut plan = plan_of(&input.lifetimes);
+    if let Some(second) = input.without_parts().map(plan_of)
+        && needs_less(&second, &plan)
+    {
+        plan = second;
+        input.leave_parts_out();
+    }
     let plan = plan.map_err(|error| Failure::file(&args.source.input, error))?;
     let time = start.elapsed();
     write(args, input, &plan)?;
     match args.json {
         true => output::print_json(&json(input, &plan, time, cancel)),
         false => output::print(&text(args, input, &plan, time, cancel)),
+    }
+}
+
+/// Whether one plan has fewer regions than another, or as many that are smaller together.
+fn needs_less(
+    one: &Result<RegionPlan, RegionError>,
+    other: &Result<RegionPlan, RegionError>,
+) -> bool {
+    let needed = |plan: &RegionPlan| (plan.sizes().len(), plan.total_bytes());
+    match (one, other) {
+        (Ok(one), Ok(other)) => needed(one) < needed(other),
+        (one, other) => one.is_ok() && other.is_err(),
     }
 }
 
@@ -85,6 +115,8 @@ struct Json<'p> {
     #[serde(skip_serializing_if = "Not::not")]
     interrupted: bool,
     left_out: usize,
+    #[serde(flatten)]
+    parts: Option<KeptPartsJson>,
     load_ms: f64,
     load_peak_rss_bytes: Option<u64>,
 }
@@ -103,6 +135,7 @@ fn json<'p>(input: &Input, plan: &'p RegionPlan, time: Duration, cancel: &Cancel
         alignment: input.alignment,
         interrupted: cancel.is_cancelled(),
         left_out: input.limits().left_out,
+        parts: KeptPartsJson::of(input),
         load_ms: format::milliseconds(input.load_time),
         load_peak_rss_bytes: input.peak_rss_bytes,
     }
@@ -133,6 +166,9 @@ fn text(
     if more > 0 {
         let more = format::thousands(more as u64);
         lines = lines.line("", format!("and {more} more (--json lists all)"));
+    }
+    if let Some(facts) = parts::facts(input) {
+        lines = lines.line("parts", parts::line(facts, NEED_MORE));
     }
     lines = lines
         .line("planned in", format::duration(time))

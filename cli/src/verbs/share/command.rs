@@ -14,11 +14,11 @@ use super::{
 use crate::{args::ShareArgs, failure::Failure, output};
 
 pub(crate) fn share(args: &ShareArgs) -> Result<(), Failure> {
-    let models = load(args)?;
-    let set = model_set(&models)?;
+    let mut models = load(args)?;
+    let set = model_set(&models, |_| false)?;
     let schedule = schedule::read(&args.schedule, &set)?;
     let files = files(args, &models)?;
-    let found = search(args, &models, &set, &schedule)?;
+    let found = search(args, &mut models, &set, &schedule)?;
     write(&models, &found.shared, &files)?;
     if args.json {
         output::print_json(&show::json(&models, &found))

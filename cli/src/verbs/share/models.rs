@@ -116,11 +116,17 @@ fn dims_of_each(
     }
 }
 
-/// The models with the alignment that each would be planned with alone.
-pub(super) fn model_set(models: &[Model]) -> Result<ModelSet, Failure> {
+/// The models with the alignment that each would be planned with alone; without parts of results
+/// where `is_without` says so and there are lifetimes without them.
+pub(super) fn model_set(
+    models: &[Model],
+    is_without: impl Fn(usize) -> bool,
+) -> Result<ModelSet, Failure> {
     let mut set = ModelSet::new();
-    for Model { name, path, input } in models {
-        let aligned = input.lifetimes.clone().with_alignment(input.alignment);
+    for (number, Model { name, path, input }) in models.iter().enumerate() {
+        let without = input.without_parts().filter(|_| is_without(number));
+        let lifetimes = without.unwrap_or(&input.lifetimes);
+        let aligned = lifetimes.clone().with_alignment(input.alignment);
         let lifetimes =
             aligned.map_err(|error| Failure::file(path, PlannerError::Lifetimes(error)))?;
         let added = set.add(name, lifetimes);

@@ -19,7 +19,11 @@ use crate::{
     figures::{self, Limits},
     format::{self, Lines},
     input::{ModelFacts, Origin},
+    parts::{self, KeptPartsJson},
 };
+
+/// Why a model is without parts of results.
+const RAISED: &str = "they would raise the arena";
 
 /// The letters of the longest bar.
 const BAR: usize = 40;
@@ -61,6 +65,8 @@ struct ModelJson<'m> {
     bounds: BTreeMap<&'m str, u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<&'m str>,
+    #[serde(flatten)]
+    parts: Option<KeptPartsJson>,
 }
 
 #[derive(Serialize)]
@@ -121,6 +127,7 @@ fn model_json<'m>((model, alone): (&'m Model, &Plan)) -> ModelJson<'m> {
         left_out: facts(model).map_or_else(Vec::new, |(_, facts)| {
             facts.left_out.iter().map(|one| one.name.as_str()).collect()
         }),
+        parts: KeptPartsJson::of(&model.input),
     }
 }
 
@@ -193,6 +200,12 @@ pub(super) fn text(
         .line("saved", saved)
         .line("tensors", pairs)
         .line("planned in", format::duration(found.time));
+    for Model { name, input, .. } in models {
+        if let Some(facts) = parts::facts(input) {
+            let line = format!("{name}: {}", parts::line(facts, RAISED));
+            lines = lines.line("parts", line);
+        }
+    }
     for (model, facts) in models.iter().filter_map(facts) {
         for (dim, size) in &facts.assumed {
             let option = dim_option(&format!("{model}:{dim}"));

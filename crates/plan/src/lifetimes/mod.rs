@@ -70,4 +70,5 @@ pub(crate) use {
     conflict_relation::{ConflictRelation, ModelConflicts, StreamConflicts},
     piece_rows::{PieceRows, alignment_within},
     timeline::Timeline,
+    uncopied::lies_within_result,
 };

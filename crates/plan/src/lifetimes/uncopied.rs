@@ -57,7 +57,7 @@ impl Graph {
 }
 
 /// Whether an operand lies in the result where it is declared to be.
-fn lies_within_result(lifetimes: &Lifetimes, part: &Part) -> bool {
+pub(crate) fn lies_within_result(lifetimes: &Lifetimes, part: &Part) -> bool {
     let place = |id: TensorId| {
         let row = lifetimes.get(id)?;
         Some(row.within.unwrap_or(Within::new(id, 0)))

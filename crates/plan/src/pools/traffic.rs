@@ -1,17 +1,19 @@
 //! The bytes that the operators of a graph move.
 //!
-//! Stands on graphs. A tensor counts as a whole for each operator that reads or writes it.
+//! Stands on graphs. A tensor counts as a whole for each operator that reads or writes it, without
+//! what an operator need not move: its views, and parts of its results.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Op, Part};
 use crate::ids::TensorId;
-use crate::lifetimes::Lifetimes;
+use crate::lifetimes::{Lifetimes, lies_within_result};
 
 /// The traffic of each tensor of a graph in bytes: its size, once for each operator that reads it
 /// and once for each that writes it. A graph does not tell how often a loop runs; its operators
 /// count once. A view that lies within its operand in `lifetimes`, those of the graph, moves
-/// nothing.
+/// nothing, and so does an operand that lies within the result as a
+/// [part](crate::graph::OpBuilder::part): the operator then writes only the rest of the result.
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -36,15 +38,35 @@ pub fn traffic(graph: &Graph, lifetimes: &Lifetimes) -> Vec<u64> {
     for op in graph.ops() {
         let views = op.views().iter().filter(|view| lies_within(view.result));
         let views: Vec<TensorId> = views.flat_map(|view| [view.result, view.of]).collect();
+        let unmoved = unmoved(op, &sizes, lifetimes);
         for used in [op.reads(), op.writes()] {
             let mut used: Vec<TensorId> = used.to_vec();
             used.sort_unstable();
             used.dedup();
             for id in used.into_iter().filter(|id| !views.contains(id)) {
                 let index = id.index();
-                traffic[index] = traffic[index].saturating_add(sizes[index]);
+                let moved = sizes[index].saturating_sub(unmoved.get(&id).copied().unwrap_or(0));
+                traffic[index] = traffic[index].saturating_add(moved);
             }
         }
     }
     traffic
+}
+
+/// The bytes of operands and results that an operator need not move, since operands lie within
+/// results where they are parts of them.
+fn unmoved(op: &Op, sizes: &[u64], lifetimes: &Lifetimes) -> BTreeMap<TensorId, u64> {
+    let mut unmoved: BTreeMap<TensorId, u64> = BTreeMap::new();
+    let is_uncopied = |part: &&Part| lies_within_result(lifetimes, part);
+    for part in op.parts().iter().filter(is_uncopied) {
+        let size = sizes[part.operand.index()];
+        let of_result = unmoved.entry(part.result).or_default();
+        *of_result = of_result.saturating_add(size);
+        unmoved.insert(part.operand, size);
+    }
+    // An operand that is a part more than once is read for the copies.
+    for part in op.parts().iter().filter(|part| !is_uncopied(part)) {
+        unmoved.remove(&part.operand);
+    }
+    unmoved
 }

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Plan, lifetimes::Uncopied};
+use orionrt::Plan;
 use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
@@ -12,8 +12,12 @@ use crate::{
     args::{Aliasing, Order},
     escape::printable,
     format::{self, Lines},
-    input::{AliasingFacts, ModelFacts, ModelJson, OwnPlan, PartsFacts, reason},
+    input::{AliasingFacts, ModelFacts, ModelJson, OwnPlan, reason},
+    parts::{self, PartsJson},
 };
+
+/// Why parts are not kept.
+const RAISED: &str = "they would raise the peak";
 
 /// How many of the things that are left out are listed for people.
 const LISTED: usize = 5;
@@ -41,15 +45,6 @@ pub(super) struct ModelFactsJson {
 struct AliasedJson {
     load_without_aliasing: u64,
     aliased: usize,
-}
-
-#[derive(Serialize)]
-struct PartsJson {
-    /// Operands that are parts of results of concatenations.
-    concatenated: usize,
-    /// How many of them are not copied.
-    uncopied: usize,
-    uncopied_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -83,11 +78,7 @@ pub(super) fn model_json(model: &ModelFacts) -> ModelFactsJson {
             load_without_aliasing: aliased.load_without,
             aliased: aliased.tensors,
         }),
-        parts: model.parts.as_ref().map(|parts| PartsJson {
-            concatenated: parts.uncopied.declared,
-            uncopied: parts.uncopied.operands,
-            uncopied_bytes: parts.uncopied.bytes,
-        }),
+        parts: model.parts.as_ref().map(PartsJson::new),
         own_plan: model.own_plan.map(|own| OwnPlanJson {
             peak: own.peak,
             tensors: own.tensors,
@@ -125,7 +116,7 @@ pub(super) fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> 
         lines = lines.line("aliasing", line);
     }
     if let Some(parts) = &model.parts {
-        lines = lines.line("parts", parts_line(parts));
+        lines = lines.line("parts", parts::line(parts, RAISED));
     }
     if !model.donated.is_empty() {
         let line = format!(
@@ -234,23 +225,4 @@ fn aliasing_line(aliasing: Aliasing, aliased: &AliasingFacts, load: u64) -> Stri
         format!("peak load {load} instead of {without}")
     };
     format!("{name}: {tensors} {verb} within others (CSV leaves them out); {peak}")
-}
-
-fn parts_line(parts: &PartsFacts) -> String {
-    let Uncopied {
-        declared, operands, ..
-    } = parts.uncopied;
-    let of = format!(
-        "{} of {}",
-        format::thousands(operands as u64),
-        format::count(declared as u64, "operand")
-    );
-    match (parts.is_without, operands) {
-        (true, _) => "none: they would raise the peak".into(),
-        (false, 0) => format!("{of} of concatenations can lie within the result"),
-        (false, _) => format!(
-            "{of} of concatenations are not copied, {}",
-            format::bytes(parts.uncopied.bytes)
-        ),
-    }
 }
