@@ -46,10 +46,16 @@ that are still to be tried are left out. A second Ctrl-C ends the program. --tim
 --threads and --seed are for the searches for offsets; the search for a schedule does a limited
 amount of work and looks at no clock.";
 
+/// The help of `--donate`: of the levels of sharing that schedules have, one can use it.
+const DONATE: &str = "Let results be written over this input of the model, whose value you do not \
+                      need afterwards; 'all' stands for all inputs; needs --aliasing in-place; may \
+                      be repeated";
+
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
     mut_arg("aliasing", |arg| arg.value_parser(aliasing())),
+    mut_arg("donated", |arg| arg.help(DONATE)),
     // It is taken, to be refused with the reason.
     mut_arg("same", |arg| arg.hide(true)),
 )]

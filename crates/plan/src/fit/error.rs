@@ -131,8 +131,8 @@ impl fmt::Display for FitError {
             Self::Devices => write!(f, "cannot fit tensors on several devices; use one"),
             Self::OutputAlias { output } => write!(
                 f,
-                "cannot fit output '{output}' into the bytes of an input; \
-                 declare the graph without GraphBuilder::alias_output"
+                "output '{output}' is declared to have the bytes of an input, which a schedule \
+                 does not keep to; build the graph without GraphBuilder::alias_output"
             ),
             Self::TooLarge { bytes } => write!(
                 f,
