@@ -96,16 +96,21 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
 }
 
 /// Places buffers with gaps: first as if they were alive in their gaps, too, all of them and those
-/// that do not lie within the gaps of others. What is found so settles into the gaps. Then come
-/// greedy passes that use the gaps and the windows, and search by interference or, with windows, by
-/// distances. If the buffers have too many conflicts for that, a squeaky wheel turns on.
+/// that do not lie within the gaps of others. If all of them have too much load, the latter come
+/// first, so that the budget is not spent on what cannot reach the goal. What is found so settles
+/// into the gaps. Then come greedy passes that use the gaps and the windows, and search by
+/// interference or, with windows, by distances. If the buffers have too many conflicts for that, a
+/// squeaky wheel turns on.
 fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
     let mut incumbent = Incumbent::new(task);
     if !incumbent.is_empty() && incumbent.peak <= task.goal {
         return incumbent.offsets;
     }
-    let is_found = without_gaps(task, &mut incumbent);
-    if is_found || nested(task, interference, &mut incumbent) {
+    let is_found = match load_as_whole(task.buffers) <= task.goal {
+        true => without_gaps(task, &mut incumbent) || nested(task, interference, &mut incumbent),
+        false => nested(task, interference, &mut incumbent) || without_gaps(task, &mut incumbent),
+    };
+    if is_found {
         return incumbent.offsets;
     }
     let mut decoder = LiveDecoder::of_interference(task.buffers, interference);
@@ -144,6 +149,12 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
         while !wheel.turn(task, &mut decoder, &mut incumbent) {}
     }
     incumbent.offsets
+}
+
+/// The load of buffers that are alive in their gaps, too.
+fn load_as_whole(buffers: &[Lifetime]) -> u64 {
+    let loads = Sections::new(buffers).loads(buffers);
+    loads.into_iter().max().unwrap_or(0)
 }
 
 /// Places buffers as if they were alive in their gaps. Returns whether to stop.
