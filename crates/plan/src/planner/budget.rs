@@ -112,7 +112,7 @@ impl Budget {
 
     /// What is left of this budget, with at most `nodes`. What is spent of it must be
     /// [spent](Self::spend) of the whole, too.
-    pub(super) fn up_to(&self, nodes: u64) -> Self {
+    pub(crate) fn up_to(&self, nodes: u64) -> Self {
         let left = self.nodes.map(|most| most.saturating_sub(self.spent()));
         Self {
             nodes: Some(left.map_or(nodes, |left| nodes.min(left))),

@@ -17,6 +17,8 @@ use crate::regions::Packing;
 
 /// Nodes of a plan that says whether a choice fits.
 const NODES: u64 = 20_000;
+/// Nodes of a plan that says whether one more tensor fits beside others.
+const NODES_OF_ONE: u64 = 2000;
 
 impl Planner {
     /// Divides tensors among pools, given in order of preference, and plans each pool: within its
@@ -193,7 +195,10 @@ impl Filling<'_> {
             .with_half(|half| choice::found(&candidates, seed, half));
         // Where a choice has no plan, one that was made by trying plans may be better.
         let mut best = self.topped_up(whole, &candidates);
-        best = self.better(best, self.one_by_one(&candidates));
+        let one_by_one = self
+            .budget
+            .with_half(|half| self.one_by_one(&candidates, half));
+        best = self.better(best, one_by_one);
         for (number, choice) in choices.iter().enumerate() {
             let is_over = number > 0 && self.budget.is_over();
             if choice.traffic <= self.served(&best) || is_over {
@@ -257,16 +262,43 @@ impl Filling<'_> {
         packing
     }
 
-    /// Tensor by tensor, each at its lowest free offset: those with most traffic first.
-    fn one_by_one(&self, candidates: &Candidates) -> Packing<'_> {
+    /// Tensor by tensor, those with most traffic first: each that finds room around those before it
+    /// or, as long as there is a budget for it, has a plan with them.
+    fn one_by_one(&self, candidates: &Candidates, budget: &Budget) -> Packing<'_> {
         let mut packing = Packing::new(self.lifetimes, self.capacity);
+        let mut choice = candidates.none();
         for &one in &choice::orders(candidates)[2] {
             if self.budget.is_over() {
                 break;
             }
-            packing.insert_into_first(candidates.rows[one]);
+            let row = candidates.rows[one];
+            let mut is_in = packing.insert_into_first(row);
+            if !is_in && !budget.is_over() && candidates.has_room(&choice, one) {
+                if let Some(again) = self.with_one_more(&packing, row, budget) {
+                    packing = again;
+                    is_in = true;
+                }
+            }
+            if is_in {
+                candidates.add(&mut choice, one);
+            }
         }
         packing
+    }
+
+    /// A new plan of the rows of a packing and one more, if all of them have room in it.
+    fn with_one_more(
+        &self,
+        packing: &Packing<'_>,
+        row: usize,
+        budget: &Budget,
+    ) -> Option<Packing<'_>> {
+        let mut rows = packing.first().0.to_vec();
+        rows.push(row);
+        let part = budget.up_to(NODES_OF_ONE);
+        let again = self.packed(&rows, &part);
+        budget.spend(part.spent());
+        (again.first().0.len() == rows.len()).then_some(again)
     }
 
     /// Whether these rows have a plan within the capacity.

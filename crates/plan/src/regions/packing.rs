@@ -123,15 +123,18 @@ impl<'l> Packing<'l> {
         }
     }
 
-    /// Puts a row into the first region if there is room around the others.
-    pub(crate) fn insert_into_first(&mut self, row: usize) {
+    /// Puts a row into the first region if there is room around the others; returns whether there
+    /// is.
+    pub(crate) fn insert_into_first(&mut self, row: usize) -> bool {
         if self.members.is_empty() {
             self.members.push(Vec::new());
         }
-        if let Some(offset) = self.room(0, row) {
+        let room = self.room(0, row);
+        if let Some(offset) = room {
             self.offsets[row] = offset;
             self.members[0].push(row);
         }
+        room.is_some()
     }
 
     /// The rows of the first region, and the offsets of all rows.
