@@ -65,11 +65,19 @@ test('a full step is its tensors alone', () => {
 });
 
 test('bytes of a tensor that are not needed are a gap, and have no padding above them', () => {
-  const map = mapOf({ ...windowed(), leastAlignment: 4 * 1024 });
+  const [table] = windowed().tensors;
+  const windows: [number, number, number, number][] = [
+    [0, 2, 0, 3072],
+    [2, 7, 0, 2048],
+    [7, 8, 0, 3072],
+  ];
+  const high = { name: 'high', lower: 8, upper: 9, offset: 0, size: 4096 };
+  const tensors = [{ ...table!, size: 3072, windows }, high];
+  const map = mapOf({ ...windowed(), leastAlignment: 4096, endStep: 9, tensors });
   const of = (step: number) => {
     const { tensors, padding, gaps } = breakdownOf(map, map.aliveAt(step), step);
     return [tensors, padding, gaps.map(({ bytes }) => bytes)];
   };
-  assert.deepEqual(of(3), [4096, 0, []]);
-  assert.deepEqual(of(6), [2048, 0, [2048]]);
+  assert.deepEqual(of(0), [3072, 1024, []]);
+  assert.deepEqual(of(3), [2048, 0, [2048]]);
 });
