@@ -12,6 +12,8 @@
 //! - **A picture of a plan**: a file beside `picture.rs`, its option in `args/plan.rs`, and a line
 //!   in `verbs/plan/files.rs`.
 //! - **A network of the demo**: a file in `demo/models/` and a line in `demo/models/all.rs`.
+//! - **A kernel of the demo**: a variant in `demo/kernels/kernel.rs`; for devices, a shader in
+//!   `demo/device/shaders/` and a line in `demo/device/call.rs`.
 //!
 //! A run goes from [`main`] in `program.rs` to one file of `verbs/`, which loads with `input/`,
 //! plans with the library, writes files through `staging.rs` and prints through `output.rs`. The
