@@ -40,6 +40,7 @@
 //! input             models, CSV files and plan files → lifetimes, plans
 //! parts             what parts of results save, as verbs report it
 //! recording         recordings read by other programs
+//! shapes            what several pictures are made of
 //! picture           a plan as SVG
 //! page              a plan as a page with a viewer
 //! perfetto          a plan as a trace for Perfetto
@@ -75,6 +76,7 @@ mod progress;
 mod input;
 mod parts;
 mod recording;
+mod shapes;
 mod picture;
 mod page;
 mod perfetto;

@@ -1,8 +1,8 @@
 //! A plan as an SVG picture: steps to the right, offsets upwards, one rectangle a tensor.
 //!
-//! Stands on `svg`, which escapes `&`, `<` and `>`. The load is drawn over the tensors as a line
-//! on the same scale: where it touches the peak, every byte is in use; the gap between line and
-//! peak is waste or cannot be avoided.
+//! Stands on `shapes`, and on `svg`, which escapes `&`, `<` and `>`. The load is drawn over the
+//! tensors as a line on the same scale: where it touches the peak, every byte is in use; the gap
+//! between line and peak is waste or cannot be avoided.
 //!
 //! ```text
 //! offset  ┌─────────┐          peak
@@ -25,10 +25,14 @@ use std::{
 use orionrt::Plan;
 use svg::{
     Document, Node,
-    node::element::{Group, Line, Path, Rectangle, Style, Text, Title, path::Data},
+    node::element::{Group, Line, Path, Rectangle, Style, Title, path::Data},
 };
 
-use crate::{escape::xml_text, format};
+use crate::{
+    escape::xml_text,
+    format,
+    shapes::{line, rounded, text},
+};
 
 const LEFT: f64 = 96.0;
 const RIGHT: f64 = 24.0;
@@ -112,11 +116,6 @@ impl Scale {
     }
 }
 
-/// A hundredth of a pixel is enough, and keeps the file small.
-fn rounded(pixels: f64) -> f64 {
-    (pixels * 100.0).round() / 100.0
-}
-
 fn head(name: &str, plan: &Plan) -> Group {
     let title = format!(
         "{name}: {} tensors, peak {}, {:.4} of the lower bound",
@@ -128,10 +127,6 @@ fn head(name: &str, plan: &Plan) -> Group {
     Group::new()
         .add(text(title, LEFT, 22.0).set("class", "head"))
         .add(text(key, LEFT, 42.0))
-}
-
-fn text(content: impl Into<String>, x: f64, y: f64) -> Text {
-    Text::new(xml_text(&content.into())).set("x", x).set("y", y)
 }
 
 fn grid(plan: &Plan, scale: &Scale) -> Group {
@@ -170,14 +165,6 @@ fn ticks(scale: &Scale) -> Vec<i64> {
         .take(32)
         .filter(|t| (scale.start..=scale.end).contains(t));
     shown.collect()
-}
-
-fn line(x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
-    Line::new()
-        .set("x1", x1)
-        .set("y1", y1)
-        .set("x2", x2)
-        .set("y2", y2)
 }
 
 fn level(class: &str, bytes: u64, scale: &Scale) -> Line {

@@ -1,8 +1,8 @@
 //! A flame graph: stacks as towers of functions, as wide as their values.
 //!
-//! Stands on `stacks` and on `svg`, which escapes `&`, `<` and `>`. The outermost functions are at
-//! the bottom. Of two profiles that are compared, a frame is as wide as its value now, red if that
-//! is more than before and blue if it is less.
+//! Stands on `stacks`, `shapes` and `svg`, which escapes `&`, `<` and `>`. The outermost functions
+//! are at the bottom. Of two profiles that are compared, a frame is as wide as its value now, red
+//! if that is more than before and blue if it is less.
 //!
 //! ```text
 //!   ┌────┐┌─┐
@@ -26,11 +26,14 @@ use std::{
 
 use svg::{
     Document, Node,
-    node::element::{Group, Rectangle, Style, Text, Title},
+    node::element::{Group, Rectangle, Style, Title},
 };
 
 use super::stacks::{Stacks, Value};
-use crate::escape::xml_text;
+use crate::{
+    escape::xml_text,
+    shapes::{rounded, text},
+};
 
 const WIDTH: f64 = 1200.0;
 const MARGIN: f64 = 10.0;
@@ -78,7 +81,7 @@ pub(crate) fn write(
         .set("height", height)
         .add(Style::new(CSS))
         .add(text(title, MARGIN, 22.0).set("class", "head"))
-        .add(text(&picture.legend(), MARGIN, 40.0));
+        .add(text(picture.legend(), MARGIN, 40.0));
     picture.draw_below(&mut document, 0, MARGIN, 0);
     svg::write(output, &document)
 }
@@ -205,7 +208,7 @@ impl Picture<'_> {
                 let beginning = shown.chars().take(letters.saturating_sub(1));
                 beginning.chain(['…']).collect()
             };
-            group = group.add(text(&label, rounded(left + 3.0), top + 12.0));
+            group = group.add(text(label, rounded(left + 3.0), top + 12.0));
         }
         to.append(group);
         self.draw_below(to, number, left, depth + 1);
@@ -265,15 +268,6 @@ impl Picture<'_> {
         let (green, blue) = (110 + (hash >> 8) % 120, (hash >> 20) % 60);
         format!("rgb({},{green},{blue})", 215 + hash % 40)
     }
-}
-
-fn text(content: &str, x: f64, y: f64) -> Text {
-    Text::new(xml_text(content)).set("x", x).set("y", y)
-}
-
-/// A hundredth of a pixel is enough, and keeps the file small.
-fn rounded(pixels: f64) -> f64 {
-    (pixels * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

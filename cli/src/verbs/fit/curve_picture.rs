@@ -1,7 +1,7 @@
 //! The curve as an SVG picture: capacities to the right, added time upwards.
 //!
-//! Stands on `svg`, which escapes `&`, `<` and `>`. The scale of the added time is that of the
-//! logarithm of one percent more, so that 0 has a place and a small cost stays visible.
+//! Stands on `shapes`, and on `svg`, which escapes `&`, `<` and `>`. The scale of the added time is
+//! that of the logarithm of one percent more, so that 0 has a place and a small cost stays visible.
 //!
 //! ```text
 //! added    │●
@@ -21,11 +21,14 @@ use std::io::{self, Write};
 
 use svg::{
     Document,
-    node::element::{Circle, Group, Line, Path, Style, Text, Title, path::Data},
+    node::element::{Circle, Group, Path, Style, Title, path::Data},
 };
 
 use super::curve::LIMITS;
-use crate::{escape::xml_text, format};
+use crate::{
+    format,
+    shapes::{line, rounded, text},
+};
 
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 24.0;
@@ -113,23 +116,6 @@ impl Scale {
         let share = percent.max(0.0).ln_1p() / self.top.ln_1p();
         rounded(TOP + HEIGHT - share * HEIGHT)
     }
-}
-
-/// A hundredth of a pixel is enough, and keeps the file small.
-fn rounded(pixels: f64) -> f64 {
-    (pixels * 100.0).round() / 100.0
-}
-
-fn text(content: impl Into<String>, x: f64, y: f64) -> Text {
-    Text::new(xml_text(&content.into())).set("x", x).set("y", y)
-}
-
-fn line(x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
-    Line::new()
-        .set("x1", x1)
-        .set("y1", y1)
-        .set("x2", x2)
-        .set("y2", y2)
 }
 
 fn grid(scale: &Scale) -> Group {
