@@ -43,8 +43,8 @@ in seconds. The file names each operator of the model once.
 
 Ctrl-C ends the search, and the result is the best schedule found so far; with --curve, capacities
 that are still to be tried are left out. A second Ctrl-C ends the program. --time-limit, --nodes,
---threads and --seed are for the searches for offsets; the search for a schedule does a limited
-amount of work and looks at no clock.";
+--threads and --seed are for the searches for offsets; the search for a schedule looks at no clock,
+but does as much work as --work says.";
 
 /// The help of `--donate`: of the levels of sharing that schedules have, one can use it.
 const DONATE: &str = "Let results be written over this input of the model, whose value you do not \
@@ -120,6 +120,10 @@ pub(crate) struct FitArgs {
     /// Never rerun an operator
     #[arg(long)]
     pub(crate) no_recompute: bool,
+
+    /// Limit the search for a schedule to about N visited steps of schedules
+    #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+    pub(crate) work: u64,
 
     /// Measured times of the operators (.csv or .json)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["flops", "memory_speed"])]

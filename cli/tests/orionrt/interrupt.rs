@@ -15,10 +15,14 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use orionrt_test_models::parts::node;
 
 #[cfg(all(feature = "engine", target_os = "linux"))]
 use crate::inference;
-use crate::run::{Folder, Run, endless};
+use crate::{
+    onnx::model,
+    run::{Folder, Run, endless},
+};
 
 /// Far below the time limit of the searches, far above the time that an interrupted one needs to
 /// end.
@@ -147,6 +151,50 @@ fn an_interrupted_comparison_has_the_strategies_so_far() {
         "{last}"
     );
     assert!(last.contains("linear-scan"), "{last}");
+}
+
+/// A model in whose second half the results of the first half are read in reverse.
+///
+/// ```text
+/// x ─► f0 ─► f1 ─► ... ─► f7 ─► b6 ─► ... ─► b0
+///      │     └───────────────────┊────►┘      ▲
+///      └─────────────────────────┊────────────┘
+/// ```
+fn there_and_back() -> Vec<u8> {
+    let name = |kind: &str, at: usize| format!("{kind}{at}");
+    let mut nodes = vec![node("Exp", &["x"], &["f0"])];
+    for at in 1..8 {
+        nodes.push(node("Exp", &[&name("f", at - 1)], &[&name("f", at)]));
+    }
+    let mut last = name("f", 7);
+    for at in (0..7).rev() {
+        let next = if at == 0 { "y".into() } else { name("b", at) };
+        nodes.push(node("Add", &[&last, &name("f", at)], &[&next]));
+        last = next;
+    }
+    model(&["1", "256"], nodes, Vec::new())
+}
+
+#[test]
+fn an_interrupted_search_gives_the_best_schedule_so_far() {
+    let folder = Folder::with("model.onnx", there_and_back());
+    let endless = u64::MAX.to_string();
+    let args = ["fit", "model.onnx", "--capacity", "5K", "--work", &endless];
+    let output = ["--output", "schedule.json", "--json"];
+    let run = interrupted(&folder, &[&args[..], &output].concat());
+    assert_eq!((run.status, &*run.stderr), (0, ""));
+    let json = run.json();
+    assert_eq!(
+        (&json["interrupted"], &json["fits"]),
+        (&true.into(), &true.into())
+    );
+    assert!(json["peak"].as_u64().is_some_and(|peak| peak <= 5 << 10));
+    assert!(json["reruns"].as_u64().is_some_and(|reruns| reruns > 0));
+    let schedule = folder.read("schedule.json");
+    let schedule: serde_json::Value = serde_json::from_str(&schedule).expect("JSON");
+    assert_eq!(schedule["peak"], json["peak"]);
+    let run = interrupted(&folder, &args);
+    assert!(run.stdout.contains("\n  interrupted   "), "{}", run.stdout);
 }
 
 #[cfg(all(feature = "engine", target_os = "linux"))]

@@ -110,6 +110,7 @@ impl<'a> Asked<'a> {
     fn options(&self, capacity: u64) -> Fit {
         let args = self.args;
         let mut fit = Fit::within(capacity)
+            .work(args.work)
             .recompute(!args.no_recompute)
             .reorder(args.model.order == Order::Memory)
             .aliasing(args.model.aliasing.into());
