@@ -22,6 +22,7 @@ use orionrt::{
 };
 use orionrt_testing::{
     blocks::{Block, in_thread, layout},
+    children::is_emulated,
     random::Random,
 };
 
@@ -354,7 +355,7 @@ fn short_lived_threads_leave_nothing_behind() {
     static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
     const LANES: usize = 4;
     const ROUNDS: usize = 10;
-    const A_ROUND: usize = 2000;
+    let a_round = if is_emulated() { 200 } else { 2000 };
     let left = Left::default();
     let end = given_end();
     let mut after_first = None;
@@ -364,8 +365,8 @@ fn short_lived_threads_leave_nothing_behind() {
         }
         churn(
             LANES,
-            |number| number < A_ROUND,
-            |seed| live_briefly(&ALLOC, &left, (round * A_ROUND) as u64 + seed),
+            |number| number < a_round,
+            |seed| live_briefly(&ALLOC, &left, (round * a_round) as u64 + seed),
         );
         let stats = ALLOC.stats();
         check(&stats);

@@ -12,8 +12,14 @@ use std::{
 /// Set in a child, to the test that it is to run.
 const CHILD: &str = "ORIONRT_TEST_CHILD";
 
-/// Set where test programs are emulated: the emulator and its options, with spaces between.
+/// Set where test programs are emulated: the emulator and its options, with spaces between. Empty
+/// where the operating system is emulated, too, and starts them.
 const RUNNER: &str = "ORIONRT_TEST_RUNNER";
+
+/// Whether an emulator runs this program, for which a test of many threads should be smaller.
+pub fn is_emulated() -> bool {
+    env::var_os(RUNNER).is_some()
+}
 
 /// This test program, to be started once more.
 pub fn this_program() -> Command {
