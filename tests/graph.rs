@@ -170,13 +170,17 @@ fn unknown_ids_names_used_twice_and_outputs_without_a_writer_are_refused() {
     ));
     g.tensor("x", bytes(8));
     assert!(matches!(g.build(), Err(GraphError::DuplicateName { .. })));
-    let mut g = GraphBuilder::new();
-    for i in 0..3 {
-        g.tensor(format!("t{i}"), bytes(isize::MAX as usize / 2));
+    // With 32 bits, no sum of three sizes is too large.
+    if cfg!(target_pointer_width = "64") {
+        let mut g = GraphBuilder::new();
+        for i in 0..3 {
+            g.tensor(format!("t{i}"), bytes(isize::MAX as usize / 2));
+        }
+        let Err(GraphError::SizeOverflow { tensor, .. }) = g.build() else {
+            panic!("the sum is in range");
+        };
+        assert_eq!(tensor.name(), "t2");
     }
-    assert!(
-        matches!(g.build(), Err(GraphError::SizeOverflow { tensor, .. }) if tensor.name() == "t2")
-    );
 }
 
 #[test]
