@@ -1,8 +1,8 @@
 //! The executor in one region: each tensor lies at its planned offset.
 //!
 //! Stands on the checks of [`placement`](crate::demo::placement). A slot lends a tensor as a whole,
-//! so slots cannot hold a concatenation of which a part is there already while others use the rest
-//! of its bytes. Here a tensor is a range of the region, whoever has the bytes around it.
+//! and `join` makes a concatenation of operands that all lie within it; it cannot where one of them
+//! lies elsewhere. Here a tensor is a range of the region, whoever has the bytes around it.
 //!
 //! ```text
 //! region   ├──────────── joined ────────────┤     upsampled and skip are written where joined has

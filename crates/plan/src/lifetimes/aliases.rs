@@ -34,8 +34,8 @@ pub enum Aliasing {
     #[default]
     InPlace,
     /// Views, results in place, and parts: operands of concatenations lie within the results where
-    /// that is safe. The results then have [windows](super::Lifetimes::has_windows): whoever
-    /// executes such a plan gives tensors their offsets, and not slots of a pool.
+    /// that is safe. The results then have [windows](super::Lifetimes::has_windows): an executor
+    /// writes operands at their offsets, or joins the slots of operands that fill the result.
     Parts,
 }
 
