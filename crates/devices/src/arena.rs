@@ -1,7 +1,7 @@
 //! A device arena: one block of device memory, and which of its ranges are free.
 //!
-//! Stands on [`DeviceMemory`], which has the block, and on the buddy allocator, which knows offsets
-//! alone. A range that is given back may still be used by work that the device has been given. It
+//! Stands on [`DeviceMemory`], which has the block, and on [`Ranges`], which know offsets alone. A
+//! range that is given back may still be used by work that the device has been given. It
 //! is set aside with the number of the last submission, and is free when that has ended:
 //!
 //! ```text
@@ -9,8 +9,8 @@
 //!                                submission 7 has ended ┘
 //! ```
 //!
-//! Invariant: every byte of the block is free in the buddy allocator, or set aside, or in exactly
-//! one [`Reserved`] range. Nobody waits for the device while the lock is held.
+//! Invariant: every byte of the block is free in [`Ranges`], or set aside, or in exactly one
+//! [`Reserved`] range. Nobody waits for the device while the lock is held.
 
 use core::{alloc::Layout, fmt, ops::Range};
 use std::{
@@ -18,9 +18,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use orionrt_buddy::Buddy;
-
-use crate::{error::DeviceMemoryError, memory::DeviceMemory};
+use crate::{
+    error::DeviceMemoryError,
+    memory::DeviceMemory,
+    ranges::{Ranges, address},
+};
 
 /// The smallest range that is lent, unless the device needs a larger alignment.
 const LEAST_GRANULE: usize = 256;
@@ -50,7 +52,7 @@ struct Shared<M> {
 }
 
 struct State {
-    buddy: Buddy<Vec<u64>>,
+    ranges: Ranges,
     /// In the order of their submissions.
     set_aside: VecDeque<SetAside>,
 }
@@ -78,11 +80,18 @@ pub(crate) struct Reserved<M: DeviceMemory> {
     layout: Layout,
 }
 
+/// The answer to an attempt to lend a range.
+enum Attempt<M: DeviceMemory> {
+    Lent(Reserved<M>),
+    /// There may be room when this submission has ended.
+    Behind(u64),
+}
+
 /// How much of an arena is free. All values are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceArenaStats {
-    /// What the arena has, in whole granules.
+    /// What the arena has: its block.
     pub capacity: u64,
     /// What is free.
     pub free_bytes: u64,
@@ -90,26 +99,20 @@ pub struct DeviceArenaStats {
     pub set_aside: u64,
     /// The largest range that is free.
     pub largest_free: u64,
-    /// The granule: every range that is lent takes a multiple of it.
+    /// The granule: every range that is lent takes a multiple of it, or the block's last bytes.
     pub granule: u64,
 }
 
 impl<M: DeviceMemory> DeviceArena<M> {
-    /// An arena in a block of device memory; all of it is free.
+    /// An arena in a block of device memory; all of it is free. A block of
+    /// [`plan.peak()`](orionrt_plan::Plan::peak) bytes has room for the plan.
     ///
     /// # Errors
     /// The block is larger than this program can number, or the host has no memory for bitmaps.
     pub fn new(memory: M) -> Result<Self, DeviceMemoryError> {
-        let capacity = address(memory.bytes())?;
-        let granule = granule(&memory)?;
-        let words = zeroed_words(Buddy::<Vec<u64>>::words_for(capacity, granule))?;
-        let buddy = Buddy::in_zeroed_words(words, granule, 0..capacity);
-        let buddy = buddy.map_err(|_| DeviceMemoryError::TooLarge {
-            needed: memory.bytes(),
-            largest: usize::MAX as u64 >> 8,
-        })?;
+        let ranges = Ranges::new(memory.bytes(), granule(&memory)?)?;
         let set_aside = VecDeque::new();
-        let state = Mutex::new(State { buddy, set_aside });
+        let state = Mutex::new(State { ranges, set_aside });
         Ok(Self(Arc::new(Shared { memory, state })))
     }
 
@@ -121,7 +124,8 @@ impl<M: DeviceMemory> DeviceArena<M> {
 
     /// A range of at least one byte for what was not planned, aligned as the device's plans are.
     ///
-    /// Where only ranges that are set aside would do, it waits for the device.
+    /// Where only ranges that are set aside would do, it waits for the device. More than the arena
+    /// has is refused at once.
     ///
     /// # Errors
     /// There is no such range, the driver refuses a buffer of it, or the device was lost.
@@ -141,43 +145,53 @@ impl<M: DeviceMemory> DeviceArena<M> {
     pub fn stats(&self) -> DeviceArenaStats {
         let state = self.state();
         let aside = state.set_aside.iter();
-        let aside = aside.map(|aside| state.buddy.granted(aside.layout.size()) as u64);
+        let aside = aside.map(|aside| state.ranges.taken(aside.offset, aside.layout));
+        let free = state.ranges.free_now();
         DeviceArenaStats {
-            capacity: state.buddy.capacity() as u64,
-            free_bytes: state.buddy.free_bytes() as u64,
+            capacity: state.ranges.bytes(),
+            free_bytes: free.bytes,
             set_aside: aside.sum(),
-            largest_free: largest_free(&state.buddy),
-            granule: state.buddy.block_bytes() as u64,
+            largest_free: free.largest,
+            granule: state.ranges.granule(),
         }
     }
 
     /// Lends a range that is not empty.
     pub(crate) fn reserve(&self, layout: Layout) -> Result<Reserved<M>, DeviceMemoryError> {
         loop {
-            let refused = match self.try_reserve(layout) {
-                Err(refused @ DeviceMemoryError::Exhausted { .. }) => refused,
-                answer => return answer,
-            };
-            let oldest = self.state().set_aside.front().copied();
-            self.memory().wait_for(oldest.ok_or(refused)?.submission)?;
+            match self.try_reserve(layout)? {
+                Attempt::Lent(reserved) => return Ok(reserved),
+                Attempt::Behind(submission) => self.memory().wait_for(submission)?,
+            }
         }
     }
 
-    /// Lends a range if there is one without waiting.
-    fn try_reserve(&self, layout: Layout) -> Result<Reserved<M>, DeviceMemoryError> {
+    /// Lends a range if there is one without waiting. Otherwise what is set aside is looked at
+    /// before anybody else can take it back.
+    fn try_reserve(&self, layout: Layout) -> Result<Attempt<M>, DeviceMemoryError> {
         let mut state = self.state();
         state.take_back(self.memory())?;
-        match state.buddy.allocate(layout) {
-            Some(offset) => Ok(Reserved {
-                arena: self.clone(),
+        if let Some(offset) = state.ranges.allocate(layout) {
+            let arena = self.clone();
+            return Ok(Attempt::Lent(Reserved {
+                arena,
                 offset,
                 layout,
-            }),
-            None => Err(DeviceMemoryError::Exhausted {
-                needed: layout.size() as u64,
-                free: state.buddy.free_bytes() as u64,
-                largest: largest_free(&state.buddy),
-            }),
+            }));
+        }
+        let needed = layout.size() as u64;
+        match state.set_aside.front() {
+            Some(oldest) if needed <= state.ranges.bytes() => {
+                Ok(Attempt::Behind(oldest.submission))
+            }
+            _ => {
+                let free = state.ranges.free_now();
+                Err(DeviceMemoryError::Exhausted {
+                    needed,
+                    free: free.bytes,
+                    largest: free.largest,
+                })
+            }
         }
     }
 
@@ -201,14 +215,9 @@ impl State {
                 break;
             }
             self.set_aside.pop_front();
-            self.free(aside);
+            self.ranges.free(aside.offset, aside.layout);
         }
         Ok(())
-    }
-
-    fn free(&mut self, SetAside { offset, layout, .. }: SetAside) {
-        let freed = self.buddy.free(offset, layout);
-        debug_assert!(freed.is_ok(), "a range is lent once: {freed:?}");
     }
 }
 
@@ -236,7 +245,7 @@ impl<M: DeviceMemory> Drop for Reserved<M> {
         };
         let mut state = self.arena.state();
         if has_ended {
-            return state.free(aside);
+            return state.ranges.free(aside.offset, aside.layout);
         }
         let behind = |other: &SetAside| other.submission <= submission;
         let at = state.set_aside.partition_point(behind);
@@ -271,33 +280,6 @@ fn granule<M: DeviceMemory>(memory: &M) -> Result<usize, DeviceMemoryError> {
     let alignment = address(memory.properties().plan_alignment())?;
     let share = address((memory.bytes() / MOST_GRANULES).max(1).next_power_of_two())?;
     Ok(alignment.max(LEAST_GRANULE).max(share))
-}
-
-fn address(bytes: u64) -> Result<usize, DeviceMemoryError> {
-    usize::try_from(bytes).map_err(|_| DeviceMemoryError::TooLarge {
-        needed: bytes,
-        largest: usize::MAX as u64,
-    })
-}
-
-fn zeroed_words(count: usize) -> Result<Vec<u64>, DeviceMemoryError> {
-    let mut words = Vec::new();
-    let reserved = words.try_reserve_exact(count);
-    reserved.map_err(|_| DeviceMemoryError::NoHostMemory {
-        needed: count as u64 * 8,
-    })?;
-    words.resize(count, 0);
-    Ok(words)
-}
-
-/// The largest range of free bytes.
-fn largest_free(buddy: &Buddy<Vec<u64>>) -> u64 {
-    let mut largest = 0;
-    buddy.free_runs(|run| {
-        largest = largest.max(run.len());
-        true
-    });
-    largest as u64
 }
 
 impl<M: DeviceMemory> Clone for DeviceArena<M> {

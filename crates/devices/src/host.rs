@@ -40,7 +40,8 @@ impl HostDevice {
         Self::with_properties(bytes, properties)
     }
 
-    /// A device with a block of so many bytes and the rules of another one.
+    /// A device with a block of so many bytes, rounded up to what copies need, and the rules of
+    /// another one.
     ///
     /// # Errors
     /// The host has no such memory, or the properties allow no block of this size.
@@ -48,6 +49,8 @@ impl HostDevice {
         bytes: u64,
         mut properties: DeviceProperties,
     ) -> Result<Self, DeviceMemoryError> {
+        let rounded = bytes.checked_next_multiple_of(properties.copy_alignment);
+        let bytes = rounded.unwrap_or(u64::MAX);
         if bytes > properties.largest_block {
             return Err(DeviceMemoryError::TooLarge {
                 needed: bytes,

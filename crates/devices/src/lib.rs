@@ -31,6 +31,7 @@ mod order;
 mod segments;
 mod claims;
 mod slot_error;
+mod ranges;
 mod arena;
 mod pool;
 mod slot;

@@ -6,9 +6,12 @@ use crate::{error::DeviceMemoryError, properties::DeviceProperties};
 
 /// One block of a device's memory, of which ranges can be given to kernels.
 ///
-/// Invariant: the block stays where it is and as large as it is until it is dropped, and whoever
-/// implements this waits in its `Drop` for all work of the device that may use the block. A buffer
-/// may be dropped at any time: work that was submitted with it keeps what the device needs of it.
+/// Invariant: the block stays where it is and as large as it is until it is dropped. The device's
+/// memory is given back when no work that was submitted *through this crate* can use it any more:
+/// the block waits for that work when it is dropped, or the work holds the block. A buffer may be
+/// dropped at any time: work that was submitted with it keeps what the device needs of it. What an
+/// engine submits by itself is known to nobody here, so the engine keeps the buffers of it, and
+/// their arena, until the device has done it.
 ///
 /// # Submissions
 ///
@@ -24,7 +27,8 @@ pub trait DeviceMemory {
     /// What of the device matters for planning.
     fn properties(&self) -> &DeviceProperties;
 
-    /// The size of the block in bytes.
+    /// The size of the block in bytes: at least what was asked for, and a multiple of
+    /// [`DeviceProperties::copy_alignment`].
     fn bytes(&self) -> u64;
 
     /// Makes a range of the block usable by kernels. The range begins at a multiple of

@@ -73,6 +73,10 @@ impl fmt::Debug for StreamId {
 /// which these stand among the other commands. It is all that claims on device memory know of
 /// time, so a wait that is told here and never made on the device is a race that nobody reports.
 ///
+/// One thread at a time gives a stream commands and tells of them: what another thread signals on
+/// the stream between a claim and its command is taken to be behind the command. Threads of the
+/// host are one participant, and order themselves.
+///
 /// ```
 /// use orionrt_devices::{StreamId, StreamOrder};
 ///

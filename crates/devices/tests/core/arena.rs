@@ -10,8 +10,9 @@ use std::{
 
 use orionrt_devices::{
     DeviceArena, DeviceBlock, DeviceKind, DeviceMemory, DeviceMemoryError, DeviceProperties,
-    HostDevice,
+    HostDevice, StreamOrder,
 };
+use orionrt_plan::{Lifetimes, Planner};
 use proptest::prelude::*;
 
 /// A device whose submissions end when a test says so, or when they are waited for.
@@ -94,8 +95,12 @@ impl DeviceMemory for Slow {
 
 /// An arena of so many granules of 256 bytes.
 pub fn arena(granules: u64) -> (DeviceArena<Slow>, Progress) {
+    arena_of(granules * 256)
+}
+
+fn arena_of(bytes: u64) -> (DeviceArena<Slow>, Progress) {
     let progress = Progress::default();
-    let host = HostDevice::new(granules * 256).unwrap();
+    let host = HostDevice::new(bytes).unwrap();
     let memory = Slow {
         host,
         progress: progress.clone(),
@@ -183,7 +188,7 @@ fn granules_follow_the_alignment_and_the_size() {
     let arena = DeviceArena::new(device).unwrap();
     assert_eq!(
         (arena.stats().granule, arena.stats().capacity),
-        (1024, 4096)
+        (1024, 4196)
     );
     let blocks = [1, 5].map(|bytes| arena.allocate(bytes).unwrap());
     assert_eq!(
@@ -194,8 +199,8 @@ fn granules_follow_the_alignment_and_the_size() {
     );
 }
 
-/// A block of a petabyte, of which nothing is touched.
-struct Huge(DeviceProperties);
+/// A block of any size, of which nothing is touched.
+struct Huge(DeviceProperties, u64);
 
 impl DeviceMemory for Huge {
     type Buffer = ();
@@ -205,7 +210,7 @@ impl DeviceMemory for Huge {
     }
 
     fn bytes(&self) -> u64 {
-        1 << 50
+        self.1
     }
 
     fn buffer(&self, _: Range<u64>) -> Result<(), DeviceMemoryError> {
@@ -217,9 +222,76 @@ impl DeviceMemory for Huge {
 #[cfg(target_pointer_width = "64")]
 fn a_huge_block_is_cut_into_larger_granules() {
     let properties = DeviceProperties::unlimited("huge", DeviceKind::Other);
-    let arena = DeviceArena::new(Huge(properties)).unwrap();
+    let arena = DeviceArena::new(Huge(properties, 1 << 50)).unwrap();
     assert_eq!(arena.stats().granule, 1 << 28);
     assert_eq!(arena.allocate(1 << 50).unwrap().range(), 0..1 << 50);
+}
+
+#[test]
+fn more_than_the_arena_has_is_refused_without_a_wait() {
+    let (arena, progress) = arena(4);
+    let block = arena.allocate(512).unwrap();
+    progress.submit();
+    drop(block);
+    let (needed, free, largest) = (1025, 512, 512);
+    let refused = DeviceMemoryError::Exhausted {
+        needed,
+        free,
+        largest,
+    };
+    assert_eq!(arena.allocate(needed).unwrap_err(), refused);
+    assert_eq!(progress.get(), [1, 0, 0]);
+}
+
+#[test]
+fn the_last_bytes_of_a_block_are_lent() {
+    let (arena, _) = arena_of(1000);
+    let first = arena.allocate(700).unwrap();
+    assert_eq!(arena.stats().free_bytes, 1000 - 768);
+    // Behind it there are 232 bytes: less than a granule.
+    assert!(arena.allocate(233).is_err());
+    let last = arena.allocate(232).unwrap();
+    assert_eq!(last.range(), 768..1000);
+    assert_eq!(arena.stats().free_bytes, 0);
+    drop(first);
+    assert_eq!(arena.stats().largest_free, 768);
+    drop(last);
+    assert_eq!(arena.allocate(1000).unwrap().range(), 0..1000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_block_of_a_plans_peak_takes_the_plan(
+        rows in prop::collection::vec((1..6_i64, 1..6_i64, 1..5000_u64, 0..16_u32), 1..12),
+        unit in prop_oneof![Just(1_u64), 1..4_u64, Just(1 << 20), 1..(1_u64 << 24)],
+        [offsets, copies, images] in prop::array::uniform3(0..12_u32),
+    ) {
+        let mut properties = DeviceProperties::unlimited("any", DeviceKind::Other);
+        properties.offset_alignment = 1 << offsets;
+        properties.copy_alignment = 1 << copies.min(4);
+        properties.buffer_image_granularity = 1 << images;
+        let alignment = properties.plan_alignment();
+        let rows = rows.iter().enumerate().map(|(index, &(start, length, size, align))| {
+            let align = alignment.max(1 << align);
+            (format!("t{index}"), start, start + length, size * unit, align)
+        });
+        let rows: Vec<_> = rows.collect();
+        let rows = rows.iter().map(|row| (row.0.as_str(), row.1, row.2, row.3, row.4));
+        let plan = Planner::new().plan(&Lifetimes::from_rows(rows).unwrap()).unwrap();
+        let bytes = plan.peak().next_multiple_of(properties.copy_alignment);
+        let arena = DeviceArena::new(Huge(properties.clone(), bytes)).unwrap();
+        let pool = arena.pool(&plan, &StreamOrder::new(1)).unwrap();
+        prop_assert_eq!(pool.region(), 0..bytes);
+        drop(pool);
+        prop_assert_eq!(arena.stats().free_bytes, bytes);
+        if bytes < 1 << 20 {
+            // A device of the host rounds its block itself.
+            let host = HostDevice::with_properties(plan.peak(), properties).unwrap();
+            DeviceArena::new(host).unwrap().pool(&plan, &StreamOrder::new(1)).unwrap();
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -244,8 +316,10 @@ proptest! {
     #[test]
     fn ranges_that_are_lent_or_may_be_used_still_share_no_byte(
         actions in prop::collection::vec(action(), 0..80),
+        tail in 0..256_u64,
     ) {
-        let (arena, progress) = arena(16);
+        let whole = 16 * 256 + tail;
+        let (arena, progress) = arena_of(whole);
         let mut live: Vec<DeviceBlock<Slow>> = Vec::new();
         // What was given back, and behind which submission.
         let mut aside: Vec<(Range<u64>, u64)> = Vec::new();
@@ -261,6 +335,7 @@ proptest! {
                     if let Ok(block) = answer {
                         let range = block.range();
                         prop_assert_eq!(range.end - range.start, bytes);
+                        prop_assert!(range.end <= whole);
                         let end = range.end.next_multiple_of(256);
                         let others = live.iter().map(|it| it.range());
                         let others = others.chain(aside.iter().map(|it| it.0.clone()));
@@ -284,13 +359,15 @@ proptest! {
                 Action::Free(_) => {}
             }
             aside.retain(|it| it.1 > progress.get()[1]);
-            let rounded = |range: Range<u64>| range.end.next_multiple_of(256) - range.start;
+            let rounded = |range: Range<u64>| {
+                range.end.next_multiple_of(256).min(whole) - range.start
+            };
             let lent: u64 = live.iter().map(|it| rounded(it.range())).sum();
             let stats = arena.stats();
             prop_assert_eq!(stats.capacity - stats.free_bytes - stats.set_aside, lent);
         }
         live.clear();
         progress.complete(u64::MAX);
-        prop_assert_eq!(arena.allocate(16 * 256).map(|it| it.range()), Ok(0..16 * 256));
+        prop_assert_eq!(arena.allocate(whole).map(|it| it.range()), Ok(0..whole));
     }
 }
