@@ -26,9 +26,6 @@ use crate::{
     failure::Failure,
 };
 
-/// The least range that an arena lends.
-const GRANULE: u64 = 256;
-
 /// A network that is ready to run in a planned block.
 pub struct Planned<'g, G: Gpu> {
     gpu: &'g G,
@@ -63,8 +60,7 @@ impl<'g, G: Gpu> Planned<'g, G> {
         plan: &Plan,
         program: &Program,
     ) -> Result<Self, Failure> {
-        let granule = gpu.properties().plan_alignment().max(GRANULE);
-        let block = gpu.block(plan.peak().next_multiple_of(granule))?;
+        let block = gpu.block(plan.peak())?;
         let arena = DeviceArena::new(block).map_err(Failure::demo)?;
         let pool = arena
             .pool(plan, &StreamOrder::new(1))

@@ -12,25 +12,16 @@ use super::{
     answer::refused,
     device::VulkanDevice,
     logical::Owned,
+    memory_type::{Home, heap_of, memory_type},
     requirements::{buffer, needs},
 };
 use crate::error::DeviceMemoryError;
-
-/// Where a block is to be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Home {
-    /// In the device's fastest memory, if it has enough.
-    Device,
-    /// In memory that the host can map, rather where it reads fast, and always where it needs not
-    /// flush.
-    Host,
-}
 
 pub(super) struct Block {
     /// The buffer over the whole block, if tensors are ranges of it.
     pub(super) whole: Option<Owned<vk::Buffer>>,
     pub(super) memory: Owned<vk::DeviceMemory>,
-    /// What was asked for.
+    /// What was asked for, in whole words.
     pub(super) bytes: u64,
     /// What was allocated, of which the last buffer may need more than was asked for.
     pub(super) allocated: u64,
@@ -47,6 +38,7 @@ impl Block {
     ) -> Result<Self, DeviceMemoryError> {
         let largest = device.properties().largest_block;
         // Fills are of whole words.
+        let bytes = bytes.checked_next_multiple_of(4).unwrap_or(u64::MAX);
         let needed = bytes.max(device.properties().plan_alignment());
         let needed = needed.checked_next_multiple_of(4).unwrap_or(u64::MAX);
         if needed > largest {
@@ -96,11 +88,13 @@ fn allocate(
     one: Option<vk::Buffer>,
 ) -> Result<Owned<vk::DeviceMemory>, DeviceMemoryError> {
     let needed = needs.size;
-    let memory_type = memory_type(device, needs, home).ok_or(DeviceMemoryError::Refused {
+    let memory = &device.physical().memory;
+    let found = memory_type(memory, needs.memory_type_bits, needed, home);
+    let memory_type = found.ok_or(DeviceMemoryError::Refused {
         action: "allocate a block",
         answer: "no memory of the device can be used for it".into(),
     })?;
-    let heap = device.physical().heap_of(memory_type);
+    let heap = heap_of(memory, memory_type);
     if heap.is_some_and(|heap| heap < needed) {
         return Err(DeviceMemoryError::OutOfMemory { needed, heap });
     }
@@ -120,21 +114,6 @@ fn allocate(
         other => other,
     })?;
     Ok(Owned::new(&device.logical, memory))
-}
-
-/// The best memory type for a block whose heap is large enough; the best one at all if none is.
-fn memory_type(device: &VulkanDevice, needs: &vk::MemoryRequirements, home: Home) -> Option<u32> {
-    use vk::MemoryPropertyFlags as Flags;
-    let mapped = Flags::HOST_VISIBLE | Flags::HOST_COHERENT;
-    let wishes = match home {
-        Home::Device => [Flags::DEVICE_LOCAL, Flags::empty()],
-        Home::Host => [mapped | Flags::HOST_CACHED, mapped],
-    };
-    let physical = device.physical();
-    let types = wishes.map(|flags| physical.memory_type(needs.memory_type_bits, flags));
-    let mut found = types.into_iter().flatten();
-    let enough = |&of: &u32| physical.heap_of(of) >= Some(needs.size);
-    found.clone().find(enough).or_else(|| found.next())
 }
 
 fn bind(
@@ -187,9 +166,10 @@ impl VulkanBuffer {
     /// a clone of the result nor commands hold it any more.
     ///
     /// # Safety
-    /// The buffer was made by this device, has this size, can be used as kernels and copies use it,
-    /// and is destroyed by nobody else. Its memory stays until it is destroyed. Where commands of
-    /// one list use that memory through other buffers, too, nothing orders them.
+    /// The buffer was made by this device, has this size, rounded up to a multiple of 4 if it is
+    /// filled, can be used as kernels and copies use it, and is destroyed by nobody else. Its
+    /// memory stays until it is destroyed. Where commands of one list use that memory through other
+    /// buffers, too, nothing orders them.
     #[must_use]
     pub unsafe fn from_raw(device: &VulkanDevice, buffer: vk::Buffer, bytes: u64) -> Self {
         let buffer = Owned::new(&device.logical, buffer);
@@ -211,14 +191,19 @@ impl VulkanBuffer {
     }
 
     /// The range in the form in which a descriptor set takes it: a buffer, an offset in it, and a
-    /// size.
-    pub fn descriptor(&self) -> vk::DescriptorBufferInfo {
+    /// size. `None` for an empty range, which Vulkan cannot bind.
+    ///
+    /// It is for submissions of an engine's own, of which nothing here knows: the engine keeps this
+    /// buffer, or a clone, until the device has done them, and its arena from lending the bytes.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<vk::DescriptorBufferInfo> {
         let (buffer, offset) = self.place();
-        vk::DescriptorBufferInfo {
+        let range = self.bytes();
+        (range > 0).then_some(vk::DescriptorBufferInfo {
             buffer,
             offset,
-            range: self.bytes().max(4),
-        }
+            range,
+        })
     }
 
     /// The driver's buffer, and the offset at which the range begins in it.

@@ -177,13 +177,17 @@ fn descriptor_sets(
 
 /// Writes a kernel's buffers into its descriptor set.
 fn describe(device: &ash::Device, set: vk::DescriptorSet, buffers: &[VulkanBuffer]) {
-    let buffers: Vec<_> = buffers.iter().map(VulkanBuffer::descriptor).collect();
+    let buffers: Vec<_> = buffers
+        .iter()
+        .filter_map(VulkanBuffer::descriptor)
+        .collect();
     let writes = [vk::WriteDescriptorSet::default()
         .dst_set(set)
         .descriptor_type(vk::DescriptorType::STORAGE_BUFFER)
         .buffer_info(&buffers)];
     // SAFETY: the set is new, and has as many bindings of one descriptor each, which follow each
-    // other, as the kernel has buffers; the buffers are of this device.
+    // other, as the kernel has buffers; the buffers are of this device, and the recorder takes none
+    // that are empty.
     unsafe { device.update_descriptor_sets(&writes, &[]) };
 }
 

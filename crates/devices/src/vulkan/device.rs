@@ -44,17 +44,28 @@ struct About {
 /// [`VulkanDevice::open`]. Of one that cannot be opened now, it is what is known without that.
 ///
 /// # Errors
-/// There is no Vulkan on this machine, or it cannot list its devices.
+/// There is no Vulkan on this machine, no device that can be used, or it cannot list its devices.
 pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
-    let instance = Instance::new(loader()?, false, VulkanMessages::default())?;
-    let found = Physical::all(&instance.raw)?.into_iter().enumerate();
-    let listed =
-        found.map(
-            |(index, physical)| match VulkanDevice::open(index, VulkanOptions::default()) {
-                Ok(device) => device.properties().clone(),
-                Err(_) => physical.properties,
-            },
-        );
+    devices_with(loader()?)
+}
+
+/// [`devices`], through a loader that the program has already.
+///
+/// # Errors
+/// As [`devices`].
+pub fn devices_with(loader: ash::Entry) -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
+    let instance = Instance::new(loader.clone(), false, VulkanMessages::default())?;
+    let found = Physical::all(&instance.raw)?;
+    if found.is_empty() {
+        return Err(unavailable(NO_DEVICE));
+    }
+    let listed = found.into_iter().enumerate().map(|(index, physical)| {
+        let options = VulkanOptions::default();
+        match VulkanDevice::open_with(loader.clone(), index, options) {
+            Ok(device) => device.properties().clone(),
+            Err(_) => physical.properties,
+        }
+    });
     Ok(listed.collect())
 }
 
@@ -114,15 +125,17 @@ impl VulkanDevice {
     /// Uses an engine's own device; [`VulkanStream`](super::VulkanStream)s submit to its queues.
     ///
     /// # Errors
-    /// The device has no Vulkan 1.2 with timeline semaphores and a queue for kernels.
+    /// The device, or the instance, has no Vulkan 1.2 with timeline semaphores and a queue for
+    /// kernels.
     ///
     /// # Safety
-    /// The parts are of one device, which was made with the feature `timelineSemaphore` and with
-    /// these queues of this family, and stays until all clones of the result, and all that was made
-    /// with them, are dropped. Nobody else uses the queues at the same time as a stream of the
-    /// result.
+    /// The parts are of one device, whose instance was made for at least the version that is given.
+    /// The device was made with the feature `timelineSemaphore` and with these queues of this
+    /// family, each of which is given once, and stays until all clones of the result, and all that
+    /// was made with them, are dropped. Nobody else uses the queues at the same time as a stream of
+    /// the result; to wait for the queue or for the device as a whole is a use, too.
     pub unsafe fn from_raw(parts: VulkanParts) -> Result<Self, DeviceMemoryError> {
-        let physical = Physical::of(&parts.instance, parts.physical)?;
+        let physical = Physical::of(&parts.instance, parts.physical, parts.version)?;
         let mut physical = physical.ok_or_else(|| unavailable(NO_DEVICE))?;
         physical.family = parts.queue_family;
         let logical = Arc::new(Logical {

@@ -63,8 +63,18 @@ impl VulkanEvent {
         self.timeline.wait(self.value, nanoseconds)
     }
 
+    /// Adds the event to a list that has the last event of each timeline.
+    pub(super) fn add_to(&self, list: &mut Vec<Self>) {
+        let mut known = list.iter_mut();
+        match known.find(|known| Arc::ptr_eq(&known.timeline, &self.timeline)) {
+            Some(known) => known.value = known.value.max(self.value),
+            None => list.push(self.clone()),
+        }
+    }
+
     /// The timeline semaphore and the value that it has from here on, for an engine's own
-    /// submissions.
+    /// submissions. The engine keeps the event until the device has done each of its submissions
+    /// that names the semaphore.
     #[must_use]
     pub fn semaphore(&self) -> (vk::Semaphore, u64) {
         (self.timeline.semaphore.handle, self.value)

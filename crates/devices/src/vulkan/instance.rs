@@ -15,6 +15,9 @@ use crate::error::DeviceMemoryError;
 /// Khronos' validation layers, which Debian has as `vulkan-validationlayers`.
 const VALIDATION: &CStr = c"VK_LAYER_KHRONOS_validation";
 
+/// The version of Vulkan that our instances are made for.
+pub(super) const VERSION: u32 = vk::API_VERSION_1_3;
+
 /// An instance of ours.
 pub(super) struct Instance {
     pub(super) raw: ash::Instance,
@@ -41,7 +44,7 @@ impl Instance {
     ) -> Result<Self, DeviceMemoryError> {
         let program = vk::ApplicationInfo::default()
             .application_name(c"orionrt")
-            .api_version(vk::API_VERSION_1_3);
+            .api_version(VERSION);
         let checks = [vk::ValidationFeatureEnableEXT::SYNCHRONIZATION_VALIDATION];
         let mut features =
             vk::ValidationFeaturesEXT::default().enabled_validation_features(&checks);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ash::vk;
 
 use super::{
-    block::{Block, Home, VulkanBuffer},
+    block::{Block, VulkanBuffer},
     device::VulkanDevice,
+    memory_type::Home,
 };
 use crate::{error::DeviceMemoryError, memory::DeviceMemory, properties::DeviceProperties};
 
@@ -22,7 +23,8 @@ pub struct VulkanMemory {
 }
 
 impl VulkanMemory {
-    /// Allocates a block, in the device's fastest memory if it has enough.
+    /// Allocates a block, in the device's fastest memory if that is large enough. Its size is
+    /// rounded up to whole words of 4 bytes.
     ///
     /// # Errors
     /// The block is larger than the device allows, or the device has no memory for it.

@@ -67,6 +67,7 @@ mod instance;
 mod physical;
 mod logical;
 mod requirements;
+mod memory_type;
 mod event;
 mod submissions;
 mod device;
@@ -86,7 +87,7 @@ pub use ash;
 
 pub use self::{
     block::VulkanBuffer,
-    device::{VulkanDevice, devices},
+    device::{VulkanDevice, devices, devices_with},
     event::VulkanEvent,
     kernel::VulkanKernel,
     memory::VulkanMemory,

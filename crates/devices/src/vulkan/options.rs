@@ -19,6 +19,9 @@ pub struct VulkanOptions {
 pub struct VulkanParts {
     /// The instance.
     pub instance: ash::Instance,
+    /// The version of Vulkan that the instance was made for, `VkApplicationInfo::apiVersion`: 1.2
+    /// at least.
+    pub version: u32,
     /// A device of it.
     pub physical: vk::PhysicalDevice,
     /// The logical device, made with timeline semaphores.

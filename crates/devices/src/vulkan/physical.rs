@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use ash::vk;
 
-use super::answer::refused;
+use super::{answer::refused, instance::VERSION};
 use crate::{
     error::DeviceMemoryError,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
@@ -30,18 +30,23 @@ impl Physical {
         // SAFETY: a query of a live instance.
         let devices = unsafe { instance.enumerate_physical_devices() };
         let devices = devices.map_err(refused("list its devices"))?;
-        let found = devices.into_iter().map(|device| Self::of(instance, device));
+        let found = devices
+            .into_iter()
+            .map(|device| Self::of(instance, device, VERSION));
         found.filter_map(Result::transpose).collect()
     }
 
-    /// What the driver says of a device, or `None` if it cannot run kernels.
+    /// What the driver says of a device, or `None` if it cannot run kernels. The instance was made
+    /// for this version.
     pub(super) fn of(
         instance: &ash::Instance,
         handle: vk::PhysicalDevice,
+        version: u32,
     ) -> Result<Option<Self>, DeviceMemoryError> {
         // SAFETY: a query of a device of the live instance, here and below.
         let about = unsafe { instance.get_physical_device_properties(handle) };
-        if about.api_version < vk::API_VERSION_1_2 || !has_timelines(instance, handle) {
+        let version = version.min(about.api_version);
+        if version < vk::API_VERSION_1_2 || !has_timelines(instance, handle) {
             return Ok(None);
         }
         let Some((family, queues)) = compute_family(instance, handle) else {
@@ -50,35 +55,13 @@ impl Physical {
         // SAFETY: see above.
         let memory = unsafe { instance.get_physical_device_memory_properties(handle) };
         Ok(Some(Self {
-            properties: properties(instance, handle, &about)?,
+            properties: properties(instance, handle, &about, version)?,
             handle,
             limits: about.limits,
             memory,
             family,
             queues,
         }))
-    }
-
-    /// The size of the heap of a memory type.
-    pub(super) fn heap_of(&self, memory_type: u32) -> Option<u64> {
-        let memory_type = self
-            .memory
-            .memory_types_as_slice()
-            .get(memory_type as usize)?;
-        let heap = memory_type.heap_index as usize;
-        self.memory
-            .memory_heaps_as_slice()
-            .get(heap)
-            .map(|heap| heap.size)
-    }
-
-    /// The first memory type among those of the bit set `allowed` that has all of `flags`.
-    pub(super) fn memory_type(&self, allowed: u32, flags: vk::MemoryPropertyFlags) -> Option<u32> {
-        let types = (0_u32..).zip(self.memory.memory_types_as_slice());
-        types
-            .filter(|(index, _)| allowed & (1 << index) != 0)
-            .find(|(_, kind)| kind.property_flags.contains(flags))
-            .map(|(index, _)| index)
     }
 }
 
@@ -108,6 +91,7 @@ fn properties(
     instance: &ash::Instance,
     handle: vk::PhysicalDevice,
     about: &vk::PhysicalDeviceProperties,
+    version: u32,
 ) -> Result<DeviceProperties, DeviceMemoryError> {
     let kind = match about.device_type {
         vk::PhysicalDeviceType::DISCRETE_GPU => DeviceKind::Discrete,
@@ -123,7 +107,7 @@ fn properties(
     // Buffers are filled with words of 32 bits; copies need nothing.
     properties.copy_alignment = 4;
     properties.largest_binding = about.limits.max_storage_buffer_range.into();
-    properties.largest_block = largest_block(instance, handle, about.api_version);
+    properties.largest_block = largest_block(instance, handle, version);
     properties.heaps = heaps(instance, handle)?;
     Ok(properties)
 }
@@ -136,7 +120,7 @@ fn largest_block(instance: &ash::Instance, handle: vk::PhysicalDevice, version: 
     if version >= vk::API_VERSION_1_3 {
         about = about.push_next(&mut buffers);
     }
-    // SAFETY: a query into valid structures, which the device's version knows.
+    // SAFETY: a query into valid structures, which the version of device and instance knows.
     unsafe { instance.get_physical_device_properties2(handle, &mut about) };
     let largest_buffer = match buffers.max_buffer_size {
         0 => u64::MAX,

@@ -10,7 +10,7 @@
 //! stream 1   dispatch ─────────────── ┊ wait ──┴─ dispatch   command buffer
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{
     device::VulkanDevice,
@@ -188,6 +188,7 @@ impl VulkanProgramRecorder {
         }
         Ok(VulkanProgram {
             segments: self.segments,
+            last_run: Mutex::default(),
             _pools: self.pools,
         })
     }

@@ -53,7 +53,8 @@ impl VulkanRecorder {
     ///
     /// # Errors
     /// The kernel takes other numbers of buffers or of bytes of push constants, a buffer is of
-    /// another device or larger than a kernel can be given, or the device allows fewer groups.
+    /// another device, empty, or larger than a kernel can be given, or the device allows fewer
+    /// groups.
     pub fn dispatch(
         &mut self,
         kernel: &VulkanKernel,
@@ -78,6 +79,12 @@ impl VulkanRecorder {
         for buffer in buffers {
             self.is_here(buffer.is_of(&self.device), "a buffer")?;
             let needed = buffer.bytes();
+            if needed == 0 {
+                return Err(DeviceMemoryError::Refused {
+                    action: "run a kernel",
+                    answer: "a kernel cannot be given an empty buffer".into(),
+                });
+            }
             if needed > largest {
                 return Err(DeviceMemoryError::TooLarge { needed, largest });
             }
@@ -147,14 +154,17 @@ impl VulkanRecorder {
     }
 
     /// Appends a fill of a whole buffer with a word of 32 bits. A size that is not a multiple of 4
-    /// is rounded up: the bytes up to there are no other tensor's.
+    /// is rounded up: the bytes up to there are no other tensor's. An empty buffer has nothing to
+    /// fill.
     ///
     /// # Errors
     /// The buffer is of another device.
     pub fn fill(&mut self, buffer: &VulkanBuffer, word: u32) -> Result<(), DeviceMemoryError> {
         self.is_here(buffer.is_of(&self.device), "a buffer")?;
-        let buffer = buffer.clone();
-        self.list.push(Command::Fill { buffer, word });
+        if buffer.bytes() > 0 {
+            let buffer = buffer.clone();
+            self.list.push(Command::Fill { buffer, word });
+        }
         Ok(())
     }
 

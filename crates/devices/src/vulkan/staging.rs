@@ -9,8 +9,9 @@ use ash::vk;
 
 use super::{
     answer::refused,
-    block::{Block, Home, VulkanBuffer},
+    block::{Block, VulkanBuffer},
     device::VulkanDevice,
+    memory_type::Home,
 };
 use crate::{
     error::DeviceMemoryError,

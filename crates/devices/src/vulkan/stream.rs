@@ -32,8 +32,18 @@ pub struct VulkanStream {
     pub(super) timeline: Arc<Timeline>,
     pub(super) submitted: u64,
     /// What the device may still run, oldest first, with the number of its submission.
-    running: VecDeque<(u64, Arc<Recorded>)>,
+    running: VecDeque<Running>,
+    /// What the next submission comes after: one event a timeline.
+    next: Vec<VulkanEvent>,
     pub(super) staging: Staging,
+}
+
+/// What a submission uses until the device has done it.
+struct Running {
+    value: u64,
+    _commands: Arc<Recorded>,
+    /// The timelines of other streams for which it waits.
+    _waits: Vec<VulkanEvent>,
 }
 
 impl VulkanStream {
@@ -61,6 +71,7 @@ impl VulkanStream {
             timeline: Arc::new(Timeline { semaphore }),
             submitted: 0,
             running: VecDeque::new(),
+            next: Vec::new(),
             staging: Staging::new(device, transfer_bytes)?,
         })
     }
@@ -99,21 +110,57 @@ impl VulkanStream {
     ) -> Result<VulkanEvent, DeviceMemoryError> {
         self.retire()?;
         let recorded = &commands.shared;
-        let here = self.device.is(&recorded.device.logical)
-            && waits
-                .iter()
-                .all(|event| self.device.is(&event.timeline.semaphore.device));
-        if !here {
+        if !self.device.is(&recorded.device.logical) {
             return Err(DeviceMemoryError::Refused {
                 action: "submit commands",
-                answer: "they or an event are of another device".into(),
+                answer: "the commands are of another device".into(),
             });
         }
+        self.check(waits)?;
+        let mut behind = self.next.clone();
+        waits.iter().for_each(|event| self.add(&mut behind, event));
         let value = self.submitted + 1;
-        self.queue(recorded.buffer, waits, value)?;
+        self.queue(recorded.buffer, &behind, value)?;
         self.submitted = value;
-        self.running.push_back((value, Arc::clone(recorded)));
+        self.next.clear();
+        self.running.push_back(Running {
+            value,
+            _commands: Arc::clone(recorded),
+            _waits: behind,
+        });
         Ok(self.last())
+    }
+
+    /// Has all that is submitted to this stream from now on, transfers included, come after events
+    /// of other streams. Nothing is submitted for that: the next submission waits.
+    ///
+    /// # Errors
+    /// An event is of another device.
+    pub fn wait_for(&mut self, events: &[VulkanEvent]) -> Result<(), DeviceMemoryError> {
+        self.check(events)?;
+        let mut next = mem::take(&mut self.next);
+        events.iter().for_each(|event| self.add(&mut next, event));
+        self.next = next;
+        Ok(())
+    }
+
+    /// Checks that events are of this device.
+    fn check(&self, events: &[VulkanEvent]) -> Result<(), DeviceMemoryError> {
+        let is_here = |event: &VulkanEvent| self.device.is(&event.timeline.semaphore.device);
+        match events.iter().all(is_here) {
+            true => Ok(()),
+            false => Err(DeviceMemoryError::Refused {
+                action: "wait for an event",
+                answer: "the event is of another device".into(),
+            }),
+        }
+    }
+
+    /// Adds an event of another stream to a list that has one event a timeline.
+    fn add(&self, to: &mut Vec<VulkanEvent>, event: &VulkanEvent) {
+        if !Arc::ptr_eq(&event.timeline, &self.timeline) {
+            event.add_to(to);
+        }
     }
 
     fn queue(
@@ -124,10 +171,7 @@ impl VulkanStream {
     ) -> Result<(), DeviceMemoryError> {
         // Nothing else orders a stream: others may share its queue.
         let own = self.last();
-        let others = waits
-            .iter()
-            .filter(|event| !Arc::ptr_eq(&event.timeline, &self.timeline));
-        let waits = others.chain(core::iter::once(&own));
+        let waits = waits.iter().chain(core::iter::once(&own));
         let (semaphores, values): (Vec<_>, Vec<_>) = waits.map(VulkanEvent::semaphore).unzip();
         let stages = vec![vk::PipelineStageFlags::ALL_COMMANDS; semaphores.len()];
         let (signalled, signal_values) = ([self.timeline.semaphore.handle], [value]);
@@ -152,8 +196,8 @@ impl VulkanStream {
         let submit = || {
             let (device, no_fence) = (self.device.raw(), vk::Fence::null());
             // SAFETY: the queue is locked, everything is of this device and valid, `running` holds
-            // the commands until the timeline has reached `value`, and events hold their
-            // semaphores; what is waited for has been submitted, so the device gets on.
+            // the commands and the semaphores of other streams until the timeline has reached
+            // `value`; what is waited for has been submitted, so the device gets on.
             let answer = unsafe { device.queue_submit(*queue, &work, no_fence) };
             answer.map_err(refused(action))
         };
@@ -167,7 +211,7 @@ impl VulkanStream {
         while self
             .running
             .front()
-            .is_some_and(|&(value, _)| value <= done)
+            .is_some_and(|oldest| oldest.value <= done)
         {
             self.running.pop_front();
         }
@@ -193,8 +237,8 @@ impl Drop for VulkanStream {
                 return;
             }
         }
-        // It may still run: rather kept for ever than destroyed too early. The commands hold the
-        // memory for transfers.
+        // It may still run: rather kept for ever than destroyed too early, with the semaphores for
+        // which it waits. The commands hold the memory for transfers.
         mem::forget(mem::take(&mut self.running));
         mem::forget(Arc::clone(&self.timeline));
     }

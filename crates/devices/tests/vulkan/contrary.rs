@@ -1,9 +1,10 @@
 //! A driver that runs what it is given as late as it may, and in the order that surprises most: of
 //! all submissions whose semaphores allow it, the last one first. Devices with several queues may
-//! do so; Mesa's lavapipe has one queue and would hide what is missing between streams.
+//! do so; Mesa's lavapipe has one queue and would hide what is missing between streams. What is
+//! waited for is run, and nothing that the order puts behind it.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     ffi::c_void,
     mem::transmute,
@@ -19,11 +20,13 @@ use crate::loader;
 /// The driver's functions.
 static SUBMIT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static WAIT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static DESTROY: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 thread_local! {
     static WAITING: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) };
     /// What each timeline reaches with what the driver was given.
     static REACHED: RefCell<HashMap<vk::Semaphore, u64>> = RefCell::new(HashMap::new());
+    static DESTROYED_IN_USE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A submission that the driver was not given yet.
@@ -42,6 +45,8 @@ pub fn loader() -> Option<Entry> {
             Some((&SUBMIT, submit as *const c_void))
         } else if name == c"vkWaitSemaphores" {
             Some((&WAIT, wait as *const c_void))
+        } else if name == c"vkDestroySemaphore" {
+            Some((&DESTROY, destroy as *const c_void))
         } else {
             None
         }
@@ -51,6 +56,34 @@ pub fn loader() -> Option<Entry> {
 /// How many submissions of this thread wait to be run.
 pub fn waiting() -> usize {
     WAITING.with_borrow(Vec::len)
+}
+
+/// How many semaphores were destroyed that submissions of this thread still name.
+pub fn destroyed_in_use() -> usize {
+    DESTROYED_IN_USE.get()
+}
+
+unsafe extern "system" fn destroy(
+    device: vk::Device,
+    semaphore: vk::Semaphore,
+    callbacks: *const vk::AllocationCallbacks<'_>,
+) {
+    let names = |batch: &Batch| {
+        [&batch.waits.0, &batch.signals.0]
+            .iter()
+            .any(|list| list.contains(&semaphore))
+    };
+    if WAITING.with_borrow(|waiting| waiting.iter().any(names)) {
+        DESTROYED_IN_USE.set(DESTROYED_IN_USE.get() + 1);
+        // For the test to fail, rather than the driver.
+        return;
+    }
+    REACHED.with_borrow_mut(|reached| reached.remove(&semaphore));
+    // SAFETY: the driver's function, and the caller's arguments.
+    unsafe {
+        let driver: vk::PFN_vkDestroySemaphore = transmute(DESTROY.load(Ordering::Relaxed));
+        driver(device, semaphore, callbacks);
+    }
 }
 
 unsafe extern "system" fn submit(
@@ -99,8 +132,15 @@ unsafe extern "system" fn wait(
     info: *const vk::SemaphoreWaitInfo<'_>,
     timeout: u64,
 ) -> vk::Result {
-    // Everything: what is waited for last may be needed first.
-    while waiting() > 0 {
+    // SAFETY: the caller's structure, with as many of both as it says.
+    let wanted = unsafe {
+        let (list, count) = (&*info, (*info).semaphore_count);
+        (
+            list_of(list.p_semaphores, count),
+            list_of(list.p_values, count),
+        )
+    };
+    while waiting() > 0 && !reached(&wanted) {
         run_last();
     }
     // SAFETY: the driver's function, and the caller's arguments.
@@ -110,14 +150,16 @@ unsafe extern "system" fn wait(
     }
 }
 
+/// Whether timelines reach values with what the driver was given.
+fn reached((semaphores, values): &(Vec<vk::Semaphore>, Vec<u64>)) -> bool {
+    REACHED.with_borrow(|reached| {
+        let mut pairs = semaphores.iter().zip(values);
+        pairs.all(|(of, value)| reached.get(of).unwrap_or(&0) >= value)
+    })
+}
+
 /// Gives the driver the last of the submissions that may run, alone.
 fn run_last() {
-    let reached = |(semaphores, values): &(Vec<vk::Semaphore>, Vec<u64>)| {
-        REACHED.with_borrow(|reached| {
-            let mut pairs = semaphores.iter().zip(values);
-            pairs.all(|(of, value)| reached.get(of).unwrap_or(&0) >= value)
-        })
-    };
     let batch = WAITING.with_borrow_mut(|waiting| {
         let ready = waiting.iter().rposition(|batch| reached(&batch.waits));
         waiting.remove(ready.expect("the streams wait for each other"))

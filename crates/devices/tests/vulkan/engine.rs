@@ -1,15 +1,21 @@
 //! A device that an engine has already, with its own instance and queues.
 
+use std::{ffi::c_void, ptr::null_mut, sync::atomic::AtomicPtr};
+
 use orionrt_devices::{
     DeviceMemory, DeviceMemoryError, StreamId,
     vulkan::{
-        VulkanBuffer, VulkanDevice, VulkanMemory, VulkanParts, VulkanRecorder, VulkanStream,
+        VulkanBuffer, VulkanDevice, VulkanMemory, VulkanOptions, VulkanParts, VulkanRecorder,
+        VulkanStream,
         ash::{Device, Entry, Instance, vk},
-        devices,
+        devices, devices_with,
     },
 };
 
-use crate::support::{device, skipped};
+use crate::{
+    loader,
+    support::{device, skipped},
+};
 
 /// An engine with a device and a queue.
 struct Engine {
@@ -64,6 +70,7 @@ fn an_engine_gives_its_device() {
     let queue = unsafe { engine.device.get_device_queue(0, 0) };
     let parts = |queues| VulkanParts {
         instance: engine.instance.clone(),
+        version: vk::API_VERSION_1_2,
         physical: engine.physical,
         device: engine.device.clone(),
         queue_family: 0,
@@ -93,6 +100,52 @@ fn an_engine_gives_its_device() {
     }
     drop((stream, buffer, memory, device));
     drop((idle, there, memory_there, other));
+}
+
+#[test]
+fn an_instance_of_an_older_vulkan_is_refused() {
+    let Some(engine) = Engine::new() else {
+        return skipped("an engine finds no device");
+    };
+    let parts = VulkanParts {
+        instance: engine.instance.clone(),
+        version: vk::API_VERSION_1_1,
+        physical: engine.physical,
+        device: engine.device.clone(),
+        queue_family: 0,
+        queues: Vec::new(),
+    };
+    // SAFETY: the parts are of one device with timelines, and of an instance of a later version.
+    let refused = unsafe { VulkanDevice::from_raw(parts) }.unwrap_err();
+    assert!(matches!(refused, DeviceMemoryError::Unavailable { .. }));
+}
+
+/// A driver without a device.
+unsafe extern "system" fn no_device(
+    _: vk::Instance,
+    count: *mut u32,
+    _: *mut vk::PhysicalDevice,
+) -> vk::Result {
+    // SAFETY: the caller's number.
+    unsafe { *count = 0 };
+    vk::Result::SUCCESS
+}
+
+static ENUMERATE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+#[test]
+fn without_a_device_there_is_a_reason() {
+    let loader = loader::wrapped_by(|name| {
+        let wrapper = (&ENUMERATE, no_device as *const c_void);
+        (name == c"vkEnumeratePhysicalDevices").then_some(wrapper)
+    });
+    let Some(loader) = loader else {
+        return skipped("there is no loader");
+    };
+    let listed = devices_with(loader.clone()).unwrap_err();
+    assert!(matches!(listed, DeviceMemoryError::Unavailable { .. }));
+    let opened = VulkanDevice::open_with(loader, 0, VulkanOptions::default());
+    assert_eq!(opened.unwrap_err(), listed);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod graphs;
 mod kernels;
 mod loader;
 mod memory;
+mod order;
 mod refusals;
 mod streams;
 mod support;
