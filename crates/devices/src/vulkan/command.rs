@@ -37,9 +37,9 @@ pub(super) struct Recorded {
     pub(super) buffer: vk::CommandBuffer,
     pub(super) device: VulkanDevice,
     /// What the command buffer is of.
-    _pool: Owned<vk::CommandPool>,
-    _sets: Option<Owned<vk::DescriptorPool>>,
-    _used: Vec<Command>,
+    pool: Owned<vk::CommandPool>,
+    sets: Option<Owned<vk::DescriptorPool>>,
+    used: Vec<Command>,
 }
 
 impl Command {
@@ -116,10 +116,38 @@ impl Recorded {
         Ok(Self {
             buffer,
             device: device.clone(),
-            _pool: pool,
-            _sets: pool_of_sets,
-            _used: list,
+            pool,
+            sets: pool_of_sets,
+            used: list,
         })
+    }
+
+    /// Whether no descriptor sets were made for the commands.
+    pub(super) fn is_without_sets(&self) -> bool {
+        self.sets.is_none()
+    }
+
+    /// Lets go of what the commands use: they are not submitted again.
+    pub(super) fn forget(&mut self) {
+        self.used.clear();
+    }
+
+    /// Records other commands in the same memory. Kernels are not among them.
+    ///
+    /// # Safety
+    /// The device has done all that it was given of these commands.
+    pub(super) unsafe fn record_copies(
+        &mut self,
+        list: Vec<Command>,
+    ) -> Result<(), DeviceMemoryError> {
+        let (device, flags) = (self.device.raw(), vk::CommandPoolResetFlags::empty());
+        // SAFETY: the pool is ours alone, and the device uses nothing of it, says the caller.
+        let reset = unsafe { device.reset_command_pool(self.pool.handle, flags) };
+        reset.map_err(refused("record commands"))?;
+        let sets = vec![vk::DescriptorSet::null(); list.len()];
+        encode(device, self.buffer, &list, &sets)?;
+        self.used = list;
+        Ok(())
     }
 }
 
@@ -200,7 +228,7 @@ fn encode(
     // Submitted again while it still runs.
     let wanted =
         vk::CommandBufferBeginInfo::default().flags(vk::CommandBufferUsageFlags::SIMULTANEOUS_USE);
-    // SAFETY: the command buffer is new and ours alone.
+    // SAFETY: the command buffer is new, or its pool was reset, and ours alone.
     unsafe { device.begin_command_buffer(buffer, &wanted) }.map_err(refused("record commands"))?;
     let mut since_barrier: Vec<&VulkanBuffer> = Vec::new();
     for (command, &set) in list.iter().zip(sets) {

@@ -183,6 +183,11 @@ impl VulkanRecorder {
         Ok(VulkanCommands { shared })
     }
 
+    /// The list.
+    pub(super) fn into_list(self) -> Vec<Command> {
+        self.list
+    }
+
     fn is_here(&self, here: bool, what: &'static str) -> Result<(), DeviceMemoryError> {
         match here {
             true => Ok(()),

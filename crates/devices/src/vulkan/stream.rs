@@ -14,13 +14,16 @@ use super::{
     device::VulkanDevice,
     event::{Timeline, VulkanEvent},
     logical::Owned,
-    recorder::VulkanCommands,
+    recorder::{VulkanCommands, VulkanRecorder},
     staging::Staging,
 };
 use crate::{error::DeviceMemoryError, order::StreamId};
 
 /// How often a stream that is dropped waits for a driver that has no memory for that.
 const WAITS: usize = 8;
+
+/// How many command buffers are kept for transfers.
+const SPARE: usize = 16;
 
 /// A stream of commands on one of a device's queues, with memory for transfers.
 ///
@@ -33,6 +36,8 @@ pub struct VulkanStream {
     pub(super) submitted: u64,
     /// What the device may still run, oldest first, with the number of its submission.
     running: VecDeque<Running>,
+    /// Command buffers that the device has done and nobody else holds, for transfers.
+    spare: Vec<Recorded>,
     /// What the next submission comes after: one event a timeline.
     next: Vec<VulkanEvent>,
     pub(super) staging: Staging,
@@ -41,7 +46,7 @@ pub struct VulkanStream {
 /// What a submission uses until the device has done it.
 struct Running {
     value: u64,
-    _commands: Arc<Recorded>,
+    commands: Arc<Recorded>,
     /// The timelines of other streams for which it waits.
     _waits: Vec<VulkanEvent>,
 }
@@ -71,6 +76,7 @@ impl VulkanStream {
             timeline: Arc::new(Timeline { semaphore }),
             submitted: 0,
             running: VecDeque::new(),
+            spare: Vec::new(),
             next: Vec::new(),
             staging: Staging::new(device, transfer_bytes)?,
         })
@@ -125,7 +131,7 @@ impl VulkanStream {
         self.next.clear();
         self.running.push_back(Running {
             value,
-            _commands: Arc::clone(recorded),
+            commands: Arc::clone(recorded),
             _waits: behind,
         });
         Ok(self.last())
@@ -213,10 +219,38 @@ impl VulkanStream {
             .front()
             .is_some_and(|oldest| oldest.value <= done)
         {
-            self.running.pop_front();
+            let ended = self.running.pop_front();
+            self.keep_spare(ended.map(|ended| ended.commands));
         }
         self.staging.ring.complete(done);
         Ok(())
+    }
+
+    /// Keeps a command buffer that nobody else holds, such as a transfer's, for the next transfers.
+    fn keep_spare(&mut self, ended: Option<Arc<Recorded>>) {
+        let ended = ended.and_then(Arc::into_inner);
+        let Some(mut ended) = ended.filter(Recorded::is_without_sets) else {
+            return;
+        };
+        if self.spare.len() < SPARE {
+            ended.forget();
+            self.spare.push(ended);
+        }
+    }
+
+    /// Makes a list of copies into commands: in a command buffer of earlier ones, if there is one.
+    pub(super) fn record(
+        &mut self,
+        copies: VulkanRecorder,
+    ) -> Result<VulkanCommands, DeviceMemoryError> {
+        let Some(mut spare) = self.spare.pop() else {
+            return copies.finish();
+        };
+        // SAFETY: the stream's timeline says that the device has done these commands, which nobody
+        // else could submit.
+        unsafe { spare.record_copies(copies.into_list())? };
+        let shared = Arc::new(spare);
+        Ok(VulkanCommands { shared })
     }
 
     /// Waits until the device has done all that was submitted.

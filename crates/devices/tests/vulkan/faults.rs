@@ -127,6 +127,7 @@ wrappers! {
     c"vkCreatePipelineLayout" create_pipeline_layout(of: Ptr, info: Ptr, own: Ptr, made: Ptr);
     c"vkCreateDescriptorPool" create_descriptor_pool(of: Ptr, info: Ptr, own: Ptr, made: Ptr);
     c"vkCreateCommandPool" create_command_pool(of: Ptr, info: Ptr, own: Ptr, made: Ptr);
+    c"vkResetCommandPool" reset_command_pool(of: Ptr, pool: u64, flags: u32);
     c"vkAllocateMemory" allocate_memory(device: Ptr, info: Ptr, own: Ptr, made: Ptr);
     c"vkBindBufferMemory" bind_buffer_memory(device: Ptr, buffer: u64, memory: u64, offset: u64);
     c"vkMapMemory" map_memory(

@@ -16,3 +16,4 @@ mod refusals;
 mod streams;
 mod support;
 mod threads;
+mod transfers;

@@ -28,7 +28,8 @@ pub fn skipped(reason: &str) {
     SKIPPED.call_once(|| println!("skipped: tests on Vulkan: {reason}"));
 }
 
-fn validated() -> VulkanOptions {
+/// How tests open a device.
+pub fn validated() -> VulkanOptions {
     VulkanOptions {
         validated: true,
         queues: 2,
@@ -36,7 +37,8 @@ fn validated() -> VulkanOptions {
     }
 }
 
-fn opened(device: Result<VulkanDevice, DeviceMemoryError>) -> Option<VulkanDevice> {
+/// The device, if it could be opened; whether Vulkan is there or not.
+pub fn opened(device: Result<VulkanDevice, DeviceMemoryError>) -> Option<VulkanDevice> {
     match device {
         Ok(device) => Some(device),
         Err(DeviceMemoryError::Unavailable { reason, .. }) => {
