@@ -205,6 +205,25 @@ fn generated_instances_are_at_most_one_region_above_the_bound() {
 }
 
 #[test]
+fn large_tensors_are_spread_where_full_regions_cannot_be_planned() {
+    // First fit fills two regions to the limit, and a third has no room for what their plans leave.
+    for made in [
+        instances::planted(800, 1).0,
+        instances::planted_loose(800, 1).0,
+    ] {
+        let rows = made.into_iter();
+        let rows = rows.map(|row| (row.id, Lifetime::new(row.lower, row.upper, row.size)));
+        let rows: Vec<Row> = rows.collect();
+        let lifetimes = plan_oracle::lifetimes(&rows);
+        let limit = lifetimes.load() / 2;
+        let plan = planner().nodes(10_000).plan_regions(&lifetimes, limit);
+        let plan = plan.unwrap();
+        check(&rows, &plan, limit);
+        assert_eq!((plan.lower_bound(), plan.sizes().len()), (2, 3));
+    }
+}
+
+#[test]
 #[ignore = "takes minutes; run it with --ignored --release --nocapture"]
 fn a_thousand_generated_instances_are_at_most_one_region_above_the_bound() {
     let (mut all, mut one, mut more) = (0, 0, Vec::new());

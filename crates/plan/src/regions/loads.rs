@@ -60,6 +60,26 @@ impl Loads {
         Some(region)
     }
 
+    /// Begins again with so many empty regions; `None` if there are too many to go on.
+    pub(super) fn reset(&mut self, regions: usize) -> Option<()> {
+        self.clear();
+        (0..regions).try_for_each(|_| self.open().map(drop))
+    }
+
+    /// Adds a row to the region with the least load while the row is alive, and returns which;
+    /// `None` if no region has room for it.
+    pub(super) fn add_least_loaded(&mut self, row: usize) -> Option<usize> {
+        let (one, size) = (self.numbers[row], self.sizes[row]);
+        let loads = self.regions.iter().enumerate();
+        let highest = loads.map(|(region, loads)| (self.sections.highest(loads, one), region));
+        let (load, region) = highest.min()?;
+        if load > self.limit - size {
+            return None;
+        }
+        self.sections.add(&mut self.regions[region], one, size);
+        Some(region)
+    }
+
     fn open(&mut self) -> Option<usize> {
         let (region, count) = (self.regions.len(), self.sections.count());
         if (region + 1).saturating_mul(count) > MOST_LOADS.max(count) {
@@ -67,5 +87,34 @@ impl Loads {
         }
         self.regions.push(self.sections.no_loads());
         Some(region)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_added_where_the_load_is_least_while_it_is_alive() {
+        let rows = [
+            ("long", 0, 4, 20, 1),
+            ("first a", 0, 2, 50, 1),
+            ("second a", 2, 4, 40, 1),
+            ("first b", 0, 2, 40, 1),
+            ("first c", 0, 2, 50, 1),
+            ("second b", 2, 4, 70, 1),
+            ("second c", 2, 4, 70, 1),
+            ("second d", 2, 4, 21, 1),
+        ];
+        let lifetimes = Lifetimes::from_rows(rows).unwrap();
+        let rows: Vec<usize> = (0..rows.len()).collect();
+        let mut loads = Loads::new(&lifetimes, &rows, 110);
+        loads.reset(2).unwrap();
+        let regions = rows.iter().map(|&row| loads.add_least_loaded(row));
+        let regions: Vec<Option<usize>> = regions.collect();
+        // At the end the second steps have 90 bytes in region 0 and 110 in region 1.
+        let expected = [0, 1, 1, 0, 1, 0, 1].map(Some);
+        assert_eq!(regions[..7], expected);
+        assert_eq!(regions[7], None);
     }
 }

@@ -8,6 +8,7 @@
 //! ```text
 //! sections  when tensors are alive, and loads of sets of them
 //! bound     how many regions every plan needs
+//! orders    the orders in which tensors are assigned to regions
 //! loads     the bytes alive in each region, section by section
 //! packing   tensors in their regions, each with an offset
 //! planning  the search
@@ -16,6 +17,7 @@
 // A file uses only files above it in this list.
 mod sections;
 mod bound;
+mod orders;
 mod loads;
 mod packing;
 mod planning;

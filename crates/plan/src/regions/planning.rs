@@ -1,11 +1,13 @@
 //! The search for few regions.
 //!
-//! Stands on the bound, on loads and on packings. The first packing cuts a plan of one region at
-//! multiples of the limit; what a cut goes through is put elsewhere. Then tensors are assigned to
-//! regions by their loads, first fit in several orders, and each region is planned: tensors that
-//! end beyond the fewest regions possible come earlier in the next order, as in squeaky wheel
-//! optimization. Invariant: half of the budget is left to make the regions of the packing small;
-//! when all of it is spent, tensors without a region are stacked in new ones.
+//! Stands on the bound, on orders, on loads and on packings. The first packing cuts a plan of one
+//! region at multiples of the limit; what a cut goes through is put elsewhere. Then tensors are
+//! assigned to regions by their loads, first fit in several orders, and each region is planned:
+//! tensors that end beyond the fewest regions possible come earlier in the next order, as in
+//! squeaky wheel optimization. First fit fills regions to the limit, where their plans seldom
+//! succeed: if two regions more than the bound remain, tensors are spread evenly over one region
+//! less. Invariant: half of the budget is left to make the regions of the packing small; when all
+//! of it is spent, tensors without a region are stacked in new ones.
 //!
 //! ```text
 //! offset │        ┌ b ┐            cut at 1 × and 2 × limit: b is in the way of the first cut; at
@@ -15,9 +17,13 @@
 //! ```
 
 use alloc::{vec, vec::Vec};
-use core::cmp::Reverse;
 
-use super::{bound::fewest, loads::Loads, packing::Packing};
+use super::{
+    bound::fewest,
+    loads::Loads,
+    orders::{hurry, orders},
+    packing::Packing,
+};
 use crate::lifetimes::{Lifetime, Lifetimes};
 use crate::plan::{Plan, RegionError, RegionPlan, check_limits};
 use crate::planner::{Budget, Planner, PlannerError, Random};
@@ -71,9 +77,6 @@ impl Planner {
     }
 }
 
-/// What rows are sorted by, the largest first.
-type Key = fn(&Lifetime) -> (u128, i64);
-
 struct Search<'a> {
     planner: &'a Planner,
     lifetimes: &'a Lifetimes,
@@ -106,6 +109,9 @@ impl<'a> Search<'a> {
     fn best(&self) -> Packing<'a> {
         let budget = self.planner.budget();
         let mut best = budget.with_half(|half| self.fewest(half));
+        if best.count() > self.least + 1 {
+            best = budget.with_half(|half| self.spread(best, half));
+        }
         best.tighten(self.planner, &budget);
         best
     }
@@ -115,7 +121,7 @@ impl<'a> Search<'a> {
         let mut best = self.cut(budget);
         let mut loads = Loads::new(self.lifetimes, &self.rows, self.limit);
         let mut random = Random::new(self.planner.chosen_seed());
-        let orders = self.orders();
+        let orders = orders(self.lifetimes, &self.rows);
         let count = self.rows.len() as u64;
         for number in 0..orders.len() {
             let mut order = orders[number].clone();
@@ -129,7 +135,7 @@ impl<'a> Search<'a> {
                 };
                 let late: Vec<usize> = groups.iter().skip(self.least).flatten().copied().collect();
                 let late = if groups.len() < best.count() {
-                    let Some(found) = self.packed(&groups, budget) else {
+                    let Some(found) = self.packed(&groups, Vec::new(), budget) else {
                         return best;
                     };
                     let beyond = found.beyond(self.least);
@@ -144,6 +150,49 @@ impl<'a> Search<'a> {
             }
         }
         best
+    }
+
+    /// This packing, or one with balanced loads in fewer regions, down to one above the bound.
+    fn spread(&self, mut best: Packing<'a>, budget: &Budget) -> Packing<'a> {
+        let mut loads = Loads::new(self.lifetimes, &self.rows, self.limit);
+        for order in orders(self.lifetimes, &self.rows) {
+            while best.count() > self.least + 1 {
+                budget.spend(order.len() as u64);
+                let fewer = best.count() - 1;
+                let Some(found) = self.balanced(&order, fewer, &mut loads, budget) else {
+                    break;
+                };
+                if found.count() > fewer {
+                    break;
+                }
+                best = found;
+            }
+        }
+        best
+    }
+
+    /// A packing of so many regions with balanced loads, and of more for rows that find no room in
+    /// those. `None` if there are too many regions, or if the budget is over before all of them are
+    /// planned.
+    fn balanced(
+        &self,
+        order: &[usize],
+        regions: usize,
+        loads: &mut Loads,
+        budget: &Budget,
+    ) -> Option<Packing<'a>> {
+        loads.reset(regions)?;
+        let (mut groups, mut left) = (vec![Vec::new(); regions], Vec::new());
+        for (number, &row) in order.iter().enumerate() {
+            if number % CHECKED_EACH == 0 && budget.is_over() {
+                return None;
+            }
+            match loads.add_least_loaded(row) {
+                Some(region) => groups[region].push(row),
+                None => left.push(row),
+            }
+        }
+        self.packed(&groups, left, budget)
     }
 
     /// A packing from the plan of one region.
@@ -184,27 +233,6 @@ impl<'a> Search<'a> {
         plan.ok()
     }
 
-    /// The rows in the orders in which first fit begins.
-    fn orders(&self) -> Vec<Vec<usize>> {
-        let keys: [Key; 4] = [
-            |row| (u128::from(row.size), -row.lower.max(-i64::MAX)),
-            |row| {
-                (
-                    u128::from(row.size) * u128::from(row.lower.abs_diff(row.upper)),
-                    0,
-                )
-            },
-            |row| (u128::from(row.lower.abs_diff(row.upper)), 0),
-            |row| (0, -row.lower.max(-i64::MAX)),
-        ];
-        let order = |key: Key| {
-            let mut order = self.rows.clone();
-            order.sort_by_key(|&row| (Reverse(key(self.row(row))), row));
-            order
-        };
-        keys.map(order).into()
-    }
-
     /// The rows in groups whose loads are within the limit, by first fit.
     fn grouped(
         &self,
@@ -227,11 +255,15 @@ impl<'a> Search<'a> {
         Some(groups)
     }
 
-    /// A packing with a region for each group; what finds no room in its region goes elsewhere.
-    /// `None` if the budget is over before all regions are planned.
-    fn packed(&self, groups: &[Vec<usize>], budget: &Budget) -> Option<Packing<'a>> {
+    /// A packing with a region for each group; rows that are left, and what finds no room in its
+    /// region, go elsewhere. `None` if the budget is over before all regions are planned.
+    fn packed(
+        &self,
+        groups: &[Vec<usize>],
+        mut left: Vec<usize>,
+        budget: &Budget,
+    ) -> Option<Packing<'a>> {
         let mut packing = Packing::new(self.lifetimes, self.limit);
-        let mut left = Vec::new();
         for group in groups {
             if budget.is_over() {
                 return None;
@@ -245,24 +277,3 @@ impl<'a> Search<'a> {
 
 /// Nodes of the search for a plan of one region.
 const WHOLE_NODES: u64 = 100_000;
-
-/// Moves rows ahead in an order by random distances: to half of their places on average.
-fn hurry(order: &mut [usize], late: &[usize], random: &mut Random) {
-    let most = order.iter().copied().max().unwrap_or(0);
-    let mut is_late = vec![false; most + 1];
-    late.iter().for_each(|&row| is_late[row] = true);
-    let keys = order.iter().enumerate();
-    let mut keyed: Vec<(u64, usize)> = keys
-        .map(|(place, &row)| {
-            let place = 2 * place as u64;
-            match is_late[row] {
-                true => (random.below(place + 1), row),
-                false => (place + random.below(2), row),
-            }
-        })
-        .collect();
-    keyed.sort_by_key(|(place, _)| *place);
-    for (slot, (_, row)) in order.iter_mut().zip(keyed) {
-        *slot = row;
-    }
-}

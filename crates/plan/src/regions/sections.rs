@@ -66,6 +66,12 @@ impl Sections {
         sections.all(|range| loads[range.clone()].iter().all(|&load| load <= most))
     }
 
+    /// The highest of the loads while a tensor is alive.
+    pub(crate) fn highest(&self, loads: &[u64], one: usize) -> u64 {
+        let loads = self.of[one].iter().flat_map(|range| &loads[range.clone()]);
+        loads.copied().max().unwrap_or(0)
+    }
+
     /// Adds bytes to the loads while a tensor is alive.
     pub(crate) fn add(&self, loads: &mut [u64], one: usize, bytes: u64) {
         for range in &self.of[one] {
