@@ -7,9 +7,12 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        Arc, Once,
+        Arc, Mutex, Once,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
+    thread,
+    time::Duration,
 };
 
 use orionrt_alloc::Arena;
@@ -112,6 +115,25 @@ fn model(function: &str, argument: u32) -> u32 {
     unsafe {
         let function = sys::culib().get::<extern "C" fn(u32) -> u32>(function.as_bytes());
         function.unwrap()(argument)
+    }
+}
+
+/// What is done once when the model has accepted the next copy.
+static BEHIND_A_COPY: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+extern "C" fn behind_a_copy() {
+    let act = BEHIND_A_COPY.lock().unwrap().take();
+    act.unwrap()();
+}
+
+/// Has something done between the next copy and what comes behind it.
+fn on_the_next_copy(act: impl FnOnce() + Send + 'static) {
+    assert!(is_model());
+    *BEHIND_A_COPY.lock().unwrap() = Some(Box::new(act));
+    // SAFETY: the model's library is loaded, as a device was opened, and has this function.
+    unsafe {
+        let set = sys::culib().get::<extern "C" fn(extern "C" fn())>(b"model_behind_a_copy");
+        set.unwrap()(behind_a_copy);
     }
 }
 
@@ -298,21 +320,20 @@ fn ranges_slices_and_streams_that_do_not_fit_are_refused() {
     let Some(device) = device() else { return };
     let memory = CudaMemory::new(&device, 1024).unwrap();
     let stream = CudaStream::new(&device).unwrap();
-    let outside = refusal(memory.buffer(512..1025));
-    assert!(outside.contains("is not within the block's"), "{outside}");
-    refusal(memory.buffer(u64::MAX..u64::MAX));
+    for (start, end) in [(512, 1025), (512, 256), (u64::MAX, u64::MAX)] {
+        let (error, block) = (memory.buffer(start..end).unwrap_err(), 1024);
+        assert_eq!(error, DeviceMemoryError::OutOfBlock { start, end, block });
+    }
     let aligned = refusal(memory.buffer(4..512));
     assert!(
         aligned.contains("does not begin at a multiple of"),
         "{aligned}"
     );
     let x = memory.buffer(0..8).unwrap();
-    let long = refusal(memory.upload(&stream, &x, &[0_u8; 9]));
-    assert!(
-        long.ends_with("the slice has 9 bytes, the buffer 8"),
-        "{long}"
-    );
-    refusal(memory.download(&stream, &x, &mut [0_u32]));
+    let long = memory.upload(&stream, &x, &[0_u8; 9]).unwrap_err();
+    assert_eq!(long, DeviceMemoryError::OtherSize { range: 8, given: 9 });
+    let short = memory.download(&stream, &x, &mut [0_u32]).unwrap_err();
+    assert_eq!(short, DeviceMemoryError::OtherSize { range: 8, given: 4 });
     let other = CudaMemory::new(&device, 64).unwrap();
     let foreign = refusal(other.upload(&stream, &x, &[0_u8; 8]));
     assert!(foreign.ends_with("of another block"), "{foreign}");
@@ -455,6 +476,108 @@ fn a_recording_that_fails_is_ended() {
     }));
     assert!(dropped.load(Ordering::Relaxed));
     stream.finish().unwrap();
+}
+
+#[test]
+fn a_recording_that_became_invalid_fails_no_other_call() {
+    let Some(device) = device() else { return };
+    let stream = CudaStream::new(&device).unwrap();
+    let failed = CudaGraph::record(&stream, Vec::new(), CudaStream::finish);
+    let reason = refusal(failed);
+    assert!(reason.contains("finish a stream"), "{reason}");
+    stream.signal().unwrap();
+    stream.finish().unwrap();
+}
+
+#[test]
+fn a_recording_is_ended_whatever_error_waits_for_the_next_call() {
+    let Some(device) = device() else { return };
+    let stream = CudaStream::new(&device).unwrap();
+    let error = DriverError(sys::CUresult::CUDA_ERROR_NOT_PERMITTED);
+    let failed = CudaGraph::record(&stream, Vec::new(), |_| {
+        device.context().record_err::<()>(Err(error));
+        Ok(())
+    });
+    refusal(failed);
+    stream.finish().unwrap();
+}
+
+#[test]
+fn a_transfer_is_done_when_it_returns_whatever_error_another_thread_leaves() {
+    let Some(device) = model_device() else { return };
+    let memory = CudaMemory::new(&device, 64).unwrap();
+    let (x, stream) = (
+        memory.buffer(0..8).unwrap(),
+        CudaStream::new(&device).unwrap(),
+    );
+    let error = DriverError(sys::CUresult::CUDA_ERROR_NOT_PERMITTED);
+    let fail = || {
+        let context = device.context().clone();
+        on_the_next_copy(move || context.record_err::<()>(Err(error)));
+    };
+    fail();
+    let written = stream.signal().unwrap();
+    memory.upload(&stream, &x, &[7_u64]).unwrap();
+    assert_eq!(device.context().check_err(), Err(error));
+    assert!(written.is_done().unwrap());
+    fail();
+    let mut back = [0_u64];
+    memory.download(&stream, &x, &mut back).unwrap();
+    assert_eq!(back, [7]);
+    // It is the error of the next call.
+    assert_eq!(device.context().check_err(), Err(error));
+}
+
+#[test]
+fn a_transfer_is_done_when_it_returns_though_another_thread_records_its_stream() {
+    let Some(device) = model_device() else { return };
+    let memory = CudaMemory::new(&device, 64).unwrap();
+    let (x, stream) = (
+        memory.buffer(0..8).unwrap(),
+        CudaStream::new(&device).unwrap(),
+    );
+    memory.upload(&stream, &x, &[7_u64]).unwrap();
+    let recorded = stream.clone();
+    on_the_next_copy(move || {
+        let (begun, has_begun) = mpsc::channel();
+        thread::spawn(move || {
+            CudaGraph::record(&recorded, Vec::new(), |_| {
+                begun.send(()).unwrap();
+                thread::sleep(Duration::from_millis(20));
+                Ok(())
+            })
+            .unwrap_err();
+        });
+        has_begun.recv().unwrap();
+    });
+    let mut back = [0_u64];
+    let error = refusal(memory.download(&stream, &x, &mut back));
+    assert!(error.contains("download from a buffer"), "{error}");
+    assert_eq!(back, [7]);
+    stream.finish().unwrap();
+}
+
+#[test]
+fn a_transfer_is_done_when_it_returns_though_its_thread_records_another_stream() {
+    let Some(device) = device() else { return };
+    let memory = CudaMemory::new(&device, 64).unwrap();
+    let (x, kernel) = (
+        memory.buffer(0..64).unwrap(),
+        kernel(&device, "square").unwrap(),
+    );
+    let [recorded, copies] = [(); 2].map(|()| CudaStream::new(&device).unwrap());
+    let kept: Vec<Box<dyn std::any::Any>> = vec![Box::new(x.clone()), Box::new(kernel.clone())];
+    let mut back = [0.0_f32; 16];
+    let mut graph = CudaGraph::record(&recorded, kept, |recorded| {
+        square(&kernel, recorded, &x)?;
+        memory.upload(&copies, &x, &[3.0_f32; 16])?;
+        memory.download(&copies, &x, &mut back)
+    })
+    .unwrap();
+    assert_eq!(back, [3.0; 16]);
+    graph.launch().unwrap();
+    memory.download(&recorded, &x, &mut back).unwrap();
+    assert_eq!(back, [9.0; 16]);
 }
 
 #[test]

@@ -138,6 +138,12 @@ impl CudaDevice {
         self.context.record_err(earlier.and(given_back));
     }
 
+    /// Makes the context the calling thread's in a `Drop`, whatever error waits for the next call.
+    pub(super) fn bind_in_drop(&self) -> Result<(), DriverError> {
+        // SAFETY: the context lives as long as this.
+        unsafe { result::ctx::set_current(self.context.cu_ctx()) }
+    }
+
     /// Gives something back that the device may use, when the context has done all its work. If it
     /// cannot be known that it has, nothing is given back.
     pub(super) fn give_back_unused(&self, call: impl FnOnce() -> Result<(), DriverError>) {

@@ -16,7 +16,7 @@ use cudarc::driver::{
 use crate::error::DeviceMemoryError;
 
 /// The functions of the driver that this backend calls, and those that `cudarc` calls for it.
-const FUNCTIONS: [&str; 48] = [
+const FUNCTIONS: [&str; 49] = [
     "cuCtxGetCurrent",
     "cuCtxSetCurrent",
     "cuCtxSynchronize",
@@ -65,6 +65,7 @@ const FUNCTIONS: [&str; 48] = [
     "cuStreamIsCapturing",
     "cuStreamSynchronize",
     "cuStreamWaitEvent",
+    "cuThreadExchangeStreamCaptureMode",
 ];
 
 /// Finds the driver and starts it, once in a process.
@@ -162,6 +163,20 @@ fn is_loss(answer: CUresult) -> bool {
             | CUDA_ERROR_INVALID_ADDRESS_SPACE
             | CUDA_ERROR_INVALID_PC
             | CUDA_ERROR_LAUNCH_FAILED
+    )
+}
+
+/// Whether a call is refused as long as a stream is being recorded.
+pub(super) fn is_of_recording(answer: CUresult) -> bool {
+    use CUresult::*;
+    matches!(
+        answer,
+        CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+            | CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+            | CUDA_ERROR_STREAM_CAPTURE_UNJOINED
+            | CUDA_ERROR_STREAM_CAPTURE_ISOLATION
+            | CUDA_ERROR_STREAM_CAPTURE_IMPLICIT
+            | CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD
     )
 }
 

@@ -1,10 +1,12 @@
 //! Graphs: what a stream was asked for, recorded once, launched many times.
 
+#![allow(unsafe_code)]
+
 use core::any::Any;
 use std::fmt;
 
 use cudarc::driver::{
-    self,
+    self, result,
     sys::{CUgraphInstantiate_flags, CUstreamCaptureMode_enum},
 };
 
@@ -49,9 +51,10 @@ impl CudaGraph {
             ended: false,
         };
         record(stream)?;
-        recording.ended = true;
+        // An error may be of the context, and the recording not ended: it is ended in `Drop` then.
         let ended = stream.stream().end_capture(CUgraphInstantiate_flags(0));
         let graph = ended.map_err(|error| asked.answered(error))?;
+        recording.ended = true;
         let nothing = DeviceMemoryError::Refused {
             action: RECORD,
             answer: "the stream was asked for nothing".to_owned(),
@@ -90,11 +93,17 @@ impl fmt::Debug for CudaGraph {
 
 impl Drop for Recording<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            // What was recorded so far is dropped.
-            let flags = CUgraphInstantiate_flags(0);
-            let ended = self.stream.stream().end_capture(flags);
-            self.stream.device().context().record_err(ended);
+        if self.ended || self.stream.device().bind_in_drop().is_err() {
+            return;
+        }
+        // SAFETY: the stream is one of the context, which is current, and lives.
+        let recorded = unsafe { result::stream::end_capture(self.stream.stream().cu_stream()) };
+        // What was recorded so far is dropped. That it was not valid, or was ended before, is of no
+        // other call's interest: the error of `record` says what has failed.
+        if let Some(graph) = recorded.ok().filter(|graph| !graph.is_null()) {
+            // SAFETY: the driver gave the graph just now, and nobody else has it.
+            let destroyed = unsafe { result::graph::destroy(graph) };
+            self.stream.device().context().record_err(destroyed);
         }
     }
 }

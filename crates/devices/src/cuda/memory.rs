@@ -22,6 +22,10 @@ const DOWNLOAD: &str = "download from a buffer";
 
 /// One block of a device's memory. Its addresses never change.
 ///
+/// A range of an arena that is dropped is lent again when the context has been waited for as a
+/// whole, by [`CudaDevice::finish`] or by the arena where it has no other room: the driver is not
+/// asked how far single streams are.
+///
 /// The block is given back to the driver when this and all of its buffers are dropped; whoever is
 /// the last waits until the device has done all its work.
 pub struct CudaMemory {
@@ -81,7 +85,8 @@ impl CudaMemory {
     ///
     /// # Errors
     /// The slice has another size than the buffer, the buffer or the stream are of another block or
-    /// device, the stream is being recorded, or the device is lost.
+    /// device, the stream is being recorded, or the device is lost. If another thread begins to
+    /// record the stream meanwhile, this waits for the end of that recording, which is invalid.
     pub fn upload<T: Pod>(
         &self,
         stream: &CudaStream,
@@ -92,11 +97,10 @@ impl CudaMemory {
         self.check(stream, to, data.len(), UPLOAD)?;
         let asked = Asked::to(UPLOAD);
         // SAFETY: the range is within the block, which has memory there, and `to` keeps it. The
-        // slice is borrowed until the stream has read it: if the stream cannot be waited for, the
-        // context is lost, and reads nothing any more.
+        // slice is borrowed until the stream has read it, as `finish_transfer` returns only then.
         let submitted =
             unsafe { result::memcpy_htod_async(to.address(), data, stream.stream().cu_stream()) };
-        let done = submitted.and_then(|()| stream.stream().synchronize());
+        let done = submitted.and_then(|()| stream.finish_transfer());
         done.map_err(|error| asked.answered(error))
     }
 
@@ -106,7 +110,8 @@ impl CudaMemory {
     /// # Errors
     /// The slice has another size than the buffer, the buffer or the stream are of another block or
     /// device, the stream is being recorded, or the device is lost. What the slice has then is not
-    /// specified.
+    /// specified. If another thread begins to record the stream meanwhile, this waits for the end
+    /// of that recording, which is invalid.
     pub fn download<T: Pod>(
         &self,
         stream: &CudaStream,
@@ -117,11 +122,11 @@ impl CudaMemory {
         self.check(stream, from, data.len(), DOWNLOAD)?;
         let asked = Asked::to(DOWNLOAD);
         // SAFETY: the range is within the block, which has memory there, and `from` keeps it. The
-        // slice is borrowed until the stream has written it: if the stream cannot be waited for,
-        // the context is lost, and writes nothing any more.
+        // slice is borrowed until the stream has written it, as `finish_transfer` returns only
+        // then.
         let submitted =
             unsafe { result::memcpy_dtoh_async(data, from.address(), stream.stream().cu_stream()) };
-        let done = submitted.and_then(|()| stream.stream().synchronize());
+        let done = submitted.and_then(|()| stream.finish_transfer());
         done.map_err(|error| asked.answered(error))
     }
 
@@ -132,18 +137,21 @@ impl CudaMemory {
         bytes: usize,
         action: &'static str,
     ) -> Result<(), DeviceMemoryError> {
-        let refused = |answer| DeviceMemoryError::Refused { action, answer };
+        let refused = |answer: &str| DeviceMemoryError::Refused {
+            action,
+            answer: answer.to_owned(),
+        };
         if !Arc::ptr_eq(&buffer.block, &self.block) {
-            return Err(refused("the buffer is of another block".to_owned()));
+            return Err(refused("the buffer is of another block"));
         }
         if stream.device().context() != self.device().context() {
-            return Err(refused("the stream is of another context".to_owned()));
+            return Err(refused("the stream is of another context"));
         }
         if buffer.size() != bytes as u64 {
-            let size = buffer.size();
-            return Err(refused(format!(
-                "the slice has {bytes} bytes, the buffer {size}"
-            )));
+            return Err(DeviceMemoryError::OtherSize {
+                range: buffer.size(),
+                given: bytes as u64,
+            });
         }
         self.device().bind(Asked::to(action))?;
         stream.check_not_recorded(action)
@@ -172,21 +180,16 @@ impl DeviceMemory for CudaMemory {
     }
 
     fn buffer(&self, bytes: Range<u64>) -> Result<CudaBuffer, DeviceMemoryError> {
-        let refused = |answer| DeviceMemoryError::Refused {
-            action: BUFFER,
-            answer,
-        };
         let (start, end, block) = (bytes.start, bytes.end, self.bytes());
         if start > end || end > block {
-            return Err(refused(format!(
-                "{start}..{end} is not within the block's {block} bytes"
-            )));
+            return Err(DeviceMemoryError::OutOfBlock { start, end, block });
         }
         let alignment = self.properties().plan_alignment();
         if !start.is_multiple_of(alignment) {
-            return Err(refused(format!(
-                "{start}..{end} does not begin at a multiple of {alignment}"
-            )));
+            return Err(DeviceMemoryError::Refused {
+                action: BUFFER,
+                answer: format!("{start}..{end} does not begin at a multiple of {alignment}"),
+            });
         }
         self.block.map(&bytes)?;
         let block = Arc::clone(&self.block);

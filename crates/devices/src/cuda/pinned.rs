@@ -62,8 +62,8 @@ impl Drop for CudaPinned<'_> {
     fn drop(&mut self) {
         self.device.give_back(|| {
             let base = self.arena.base().as_ptr();
-            // SAFETY: it was registered from this address on. Every transfer waits for its end, so
-            // none is on its way.
+            // SAFETY: it was registered from this address on. A transfer returns when the device
+            // has done it, also with an error, so none is on its way.
             unsafe { sys::cuMemHostUnregister(base.cast()) }.result()
         });
     }

@@ -1,11 +1,26 @@
 //! Streams and events: work in order, and the order between streams.
+//!
+//! `cudarc` answers a call with an error that another thread has recorded in the context, and does
+//! not make the call then. That is right where the caller only learns of a failure. What must have
+//! ended when a function returns is therefore waited for by the driver's own call.
 
-use std::sync::Arc;
+#![allow(unsafe_code)]
 
-use cudarc::driver::{self, sys::CUstreamCaptureStatus_enum};
+use std::{sync::Arc, thread, time::Duration};
 
-use super::{device::CudaDevice, driver::Asked};
+use cudarc::driver::{
+    self, DriverError, result,
+    sys::{self, CUstreamCaptureMode_enum, CUstreamCaptureStatus_enum},
+};
+
+use super::{
+    device::CudaDevice,
+    driver::{Asked, is_of_recording},
+};
 use crate::error::DeviceMemoryError;
+
+/// How long the end of another thread's recording is waited for before it is looked for again.
+const RECORDED: Duration = Duration::from_millis(1);
 
 /// A stream: what it is asked for is done in that order, and in no order with other streams but
 /// that of events. A clone is the same stream.
@@ -97,6 +112,31 @@ impl CudaStream {
         finished.map_err(|error| asked.answered(error))
     }
 
+    /// Waits until the stream has done a transfer that it has accepted: when this returns, also
+    /// with an error, the device uses the host's slice no more. The context is current.
+    ///
+    /// The driver refuses to wait while another thread records this stream. The wait is repeated
+    /// then until the recording has ended. Its error is returned all the same: the transfer may
+    /// have become part of that recording, which waiting for it invalidates.
+    pub(super) fn finish_transfer(&self) -> Result<(), DriverError> {
+        let _relaxed = Relaxed::begin();
+        let mut answer = Ok(());
+        loop {
+            // SAFETY: the stream is one of the context, which is current, and lives.
+            let finished = unsafe { result::stream::synchronize(self.stream.cu_stream()) };
+            answer = answer.and(finished);
+            let finished = finished.or_else(|error| match is_of_recording(error.0) {
+                true => Err(error),
+                false => result::ctx::synchronize(),
+            });
+            match finished {
+                Err(DriverError(error)) if is_of_recording(error) => thread::sleep(RECORDED),
+                // Any other refusal of both is of a context that does no work any more.
+                _ => return answer,
+            }
+        }
+    }
+
     /// Refuses what must not become part of a graph.
     pub(super) fn check_not_recorded(&self, action: &'static str) -> Result<(), DeviceMemoryError> {
         let status = self.stream.capture_status();
@@ -110,6 +150,30 @@ impl CudaStream {
             }),
         }
     }
+}
+
+/// Lets the thread wait for a stream though it records another one, which the driver refuses
+/// otherwise: the thread could wait for what it records. What it was before is restored in `Drop`.
+struct Relaxed(CUstreamCaptureMode_enum);
+
+impl Relaxed {
+    fn begin() -> Self {
+        let mut mode = CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_RELAXED;
+        exchange(&mut mode);
+        Self(mode)
+    }
+}
+
+impl Drop for Relaxed {
+    fn drop(&mut self) {
+        exchange(&mut self.0);
+    }
+}
+
+/// Exchanges what the thread may do while a stream is recorded. A refusal changes nothing.
+fn exchange(mode: &mut CUstreamCaptureMode_enum) {
+    // SAFETY: the driver reads one of its modes, and writes one of them there.
+    let _ = unsafe { sys::cuThreadExchangeStreamCaptureMode(mode) };
 }
 
 impl CudaEvent {

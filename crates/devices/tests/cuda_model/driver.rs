@@ -4,7 +4,8 @@
 //! it, and then nothing of other streams but what an event demands. Work that lacks an event is
 //! therefore always done in the wrong order. Accesses are checked: memory that was freed, is not
 //! mapped or belongs to nobody ends the context, as it does on a device. Tests have calls refused,
-//! lose the device, and count what is alive by the three functions at the end.
+//! lose the device, act between a copy and what follows, and count what is alive by the four
+//! functions at the end.
 //!
 //! The kernels `square(x, n)` and `add(x, y, n)` are known by name; modules are not read.
 #![allow(non_snake_case, clippy::missing_safety_doc)]
@@ -28,6 +29,8 @@ const NOT_FOUND: u32 = 500;
 const NOT_READY: u32 = 600;
 const ILLEGAL_ADDRESS: u32 = 700;
 const CAPTURE_UNSUPPORTED: u32 = 900;
+const CAPTURE_RELAXED: c_uint = 2;
+const CAPTURE_INVALIDATED: u32 = 901;
 
 const MEMORY: usize = 64 << 20;
 const GRANULARITY: usize = 1 << 16;
@@ -50,6 +53,8 @@ enum Work {
 struct Stream {
     work: VecDeque<Work>,
     recording: Option<Vec<Work>>,
+    /// Somebody waited for it while it was recorded.
+    is_invalid: bool,
 }
 
 /// An event: the stream and the number of its last signal, and the last that was reached.
@@ -87,8 +92,14 @@ struct Model {
 
 static MODEL: Mutex<Option<Model>> = Mutex::new(None);
 
+/// What is called once, when the next copy was accepted.
+static BEHIND_A_COPY: Mutex<Option<extern "C" fn()>> = Mutex::new(None);
+
 thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
+    /// How many streams this thread records, and whether it may wait meanwhile.
+    static RECORDED: Cell<u32> = const { Cell::new(0) };
+    static MODE: Cell<c_uint> = const { Cell::new(0) };
 }
 
 fn with(call: impl FnOnce(&mut Model) -> u32) -> u32 {
@@ -356,11 +367,13 @@ pub extern "C" fn cuCtxSetCurrent(context: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuCtxSynchronize() -> u32 {
-    given_back(|model| {
+    with(|model| {
+        if CURRENT.get() == 0 {
+            return INVALID_CONTEXT;
+        }
         let streams: Vec<_> = model.streams.keys().copied().collect();
-        streams
-            .into_iter()
-            .all(|stream| model.finish(stream) == SUCCESS)
+        let answers = streams.into_iter().map(|stream| model.finish(stream));
+        answers.fold(SUCCESS, u32::max)
     })
 }
 
@@ -551,7 +564,7 @@ pub extern "C" fn cuMemHostUnregister(start: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyHtoDAsync_v2(to: u64, from: usize, bytes: usize, stream: usize) -> u32 {
-    asked(|model| {
+    copied(asked(|model| {
         // Memory that is not pinned is copied before the call returns.
         let work = match model.is_registered(from, bytes) {
             true => Work::UploadPinned(to, from, bytes),
@@ -561,12 +574,26 @@ pub extern "C" fn cuMemcpyHtoDAsync_v2(to: u64, from: usize, bytes: usize, strea
             }),
         };
         model.ask(stream, work)
-    })
+    }))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyDtoHAsync_v2(to: usize, from: u64, bytes: usize, stream: usize) -> u32 {
-    asked(|model| model.ask(stream, Work::Download(to, from, bytes)))
+    copied(asked(|model| {
+        model.ask(stream, Work::Download(to, from, bytes))
+    }))
+}
+
+/// Lets a test do something between a copy and what comes behind it.
+fn copied(answer: u32) -> u32 {
+    let call = BEHIND_A_COPY
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .take();
+    if let Some(call) = call {
+        call();
+    }
+    answer
 }
 
 #[unsafe(no_mangle)]
@@ -586,7 +613,15 @@ pub extern "C" fn cuStreamDestroy_v2(stream: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuStreamSynchronize(stream: usize) -> u32 {
-    asked(|model| model.finish(stream))
+    asked(|model| {
+        if let Some(stream) = model.streams.get_mut(&stream) {
+            stream.is_invalid = stream.recording.is_some();
+        }
+        if RECORDED.get() > 0 && MODE.get() != CAPTURE_RELAXED {
+            return CAPTURE_UNSUPPORTED;
+        }
+        model.finish(stream)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -654,6 +689,7 @@ pub extern "C" fn cuStreamBeginCapture_v2(stream: usize, _mode: c_uint) -> u32 {
     asked(|model| match model.streams.get_mut(&stream) {
         Some(stream) if stream.recording.is_none() => {
             stream.recording = Some(Vec::new());
+            RECORDED.set(RECORDED.get() + 1);
             SUCCESS
         }
         _ => INVALID_VALUE,
@@ -663,13 +699,16 @@ pub extern "C" fn cuStreamBeginCapture_v2(stream: usize, _mode: c_uint) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuStreamEndCapture(stream: usize, graph: *mut usize) -> u32 {
     with(|model| {
-        let recorded = model
-            .streams
-            .get_mut(&stream)
-            .and_then(|stream| stream.recording.take());
-        let Some(recorded) = recorded else {
+        let Some(stream) = model.streams.get_mut(&stream) else {
             return INVALID_VALUE;
         };
+        let Some(recorded) = stream.recording.take() else {
+            return INVALID_VALUE;
+        };
+        RECORDED.set(RECORDED.get() - 1);
+        if std::mem::take(&mut stream.is_invalid) {
+            return CAPTURE_INVALIDATED;
+        }
         if model.is_refused() {
             return OUT_OF_MEMORY;
         }
@@ -677,6 +716,13 @@ pub extern "C" fn cuStreamEndCapture(stream: usize, graph: *mut usize) -> u32 {
         model.graphs.insert(id, recorded);
         give(graph, id)
     })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> u32 {
+    // SAFETY: the driver's interface says that there is a mode.
+    let next = unsafe { mode.read() };
+    give(mode, MODE.replace(next))
 }
 
 #[unsafe(no_mangle)]
@@ -801,6 +847,15 @@ pub extern "C" fn model_lose(lost: u32) -> u32 {
         model.lost = lost != 0;
         SUCCESS
     })
+}
+
+/// Calls a function once, when the next copy was accepted.
+#[unsafe(no_mangle)]
+pub extern "C" fn model_behind_a_copy(call: extern "C" fn()) {
+    let mut next = BEHIND_A_COPY
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    *next = Some(call);
 }
 
 /// How many things were made and not given back.
