@@ -116,17 +116,20 @@ impl WgpuMemory {
         bytes: usize,
         action: &'static str,
     ) -> Result<(), DeviceMemoryError> {
-        let refused = |answer| DeviceMemoryError::Refused { action, answer };
         if buffer.block != self.block {
-            return Err(refused("the buffer is of another block".to_owned()));
+            return Err(DeviceMemoryError::Refused {
+                action,
+                answer: "the buffer is of another block".to_owned(),
+            });
         }
         // A planned tensor's buffer is rounded up to what copies need, and so are copies.
         let size = buffer.size();
         match bytes as u64 <= size && size - (bytes as u64) < wgpu::COPY_BUFFER_ALIGNMENT {
             true => Ok(()),
-            false => Err(refused(format!(
-                "the slice has {bytes} bytes, the buffer {size}"
-            ))),
+            false => Err(DeviceMemoryError::OtherSize {
+                range: size,
+                given: bytes as u64,
+            }),
         }
     }
 }
@@ -153,20 +156,15 @@ impl DeviceMemory for WgpuMemory {
 
     fn buffer(&self, bytes: Range<u64>) -> Result<WgpuBuffer, DeviceMemoryError> {
         let alignment = self.properties().plan_alignment();
-        let refused = |answer| DeviceMemoryError::Refused {
-            action: "make a buffer of a range",
-            answer,
-        };
         let (start, end, block) = (bytes.start, bytes.end, self.bytes());
         if start > end || end > block {
-            return Err(refused(format!(
-                "{start}..{end} is not within the block's {block} bytes"
-            )));
+            return Err(DeviceMemoryError::OutOfBlock { start, end, block });
         }
         if !start.is_multiple_of(alignment) {
-            return Err(refused(format!(
-                "{start}..{end} does not begin at a multiple of {alignment}"
-            )));
+            return Err(DeviceMemoryError::Refused {
+                action: "make a buffer of a range",
+                answer: format!("{start}..{end} does not begin at a multiple of {alignment}"),
+            });
         }
         let block = self.block.clone();
         Ok(WgpuBuffer { block, bytes })
