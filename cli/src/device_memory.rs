@@ -110,6 +110,16 @@ impl PlannedDevice {
         Ok(Self { name, properties })
     }
 
+    /// The failure of what makes plans and does not check whether the device takes them.
+    pub(crate) fn not_here(&self, what: &str) -> Failure {
+        let alignment = self.properties.plan_alignment();
+        Failure::Usage(format!(
+            "--device {}: {what} does not check plans against a device, expected 'orionrt plan' of \
+             one memory, or the device's alignment alone: --alignment {alignment}",
+            self.name
+        ))
+    }
+
     /// Fails if a plan cannot be laid into the device's memory.
     pub(crate) fn check(&self, plan: &Plan) -> Result<(), Failure> {
         let checked = self.properties.check(plan);

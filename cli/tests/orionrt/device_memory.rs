@@ -40,10 +40,25 @@ fn of<'j>(json: &'j Value, backend: &str) -> Vec<&'j Value> {
     devices.filter(is_of).collect()
 }
 
+/// With `ORIONRT_NEEDS_DEVICE`, these backends must have a device, so that what is said of devices
+/// is said of one at least.
+const NEEDED: [&str; 2] = ["vulkan", "wgpu"];
+
 #[test]
 fn each_backend_has_devices_or_a_reason() {
     let folder = Folder::new();
     let json = devices(&folder);
+    if std::env::var_os("ORIONRT_NEEDS_DEVICE").is_some() {
+        for (backend, _) in BACKENDS
+            .iter()
+            .filter(|(name, is_built)| *is_built && NEEDED.contains(name))
+        {
+            assert!(
+                !of(&json, backend).is_empty(),
+                "no device of {backend}: {json}"
+            );
+        }
+    }
     let text = done(&folder, &["devices"]).stdout;
     for (backend, is_built) in BACKENDS {
         let found = of(&json, backend);
@@ -89,6 +104,46 @@ fn a_model_is_planned_with_the_alignment_of_a_device() {
                 .contains(&format!("device        {name}, "))
         );
     }
+}
+
+#[test]
+fn what_does_not_check_a_plan_against_a_device_refuses_it() {
+    let folder = Folder::with("model.onnx", network("1"));
+    let all = devices(&folder);
+    let Some(device) = list(&all, "devices").first() else {
+        println!("skipped: no device to plan for");
+        return;
+    };
+    let name = device["device"].as_str().expect("a name");
+    let alignment = format!("--alignment {}", device["plan_alignment"]);
+    for (args, what) in [
+        (
+            &["plan", "model.onnx", "--max-region", "1G"][..],
+            "--max-region",
+        ),
+        (
+            &["plan", "model.onnx", "--pool", "fast=1G", "--pool", "slow"],
+            "--pool",
+        ),
+        (&["compare", "model.onnx"], "this verb"),
+        (&["share", "model.onnx", "model.onnx"], "this verb"),
+        (
+            &[
+                "view",
+                "model.onnx",
+                "model.onnx",
+                "--html",
+                "page.html",
+                "--no-open",
+            ],
+            "this verb",
+        ),
+    ] {
+        let refused = folder.run(&[args, &["--device", name]].concat());
+        let text = format!("--device {name}: {what} does not check plans");
+        refused.failed(2, &[&text, &alignment]);
+    }
+    assert_eq!(folder.names(), ["model.onnx"]);
 }
 
 #[test]

@@ -22,8 +22,10 @@ pub fn contrary_device() -> Option<VulkanDevice> {
     }
 }
 
-/// Says once that tests are skipped, and why.
+/// Says once that tests are skipped, and why. With `ORIONRT_NEEDS_DEVICE`, that is an error.
 pub fn skipped(reason: &str) {
+    let is_needed = std::env::var_os("ORIONRT_NEEDS_DEVICE").is_some();
+    assert!(!is_needed, "a device of Vulkan is needed: {reason}");
     static SKIPPED: Once = Once::new();
     SKIPPED.call_once(|| println!("skipped: tests on Vulkan: {reason}"));
 }
