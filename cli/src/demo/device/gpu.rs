@@ -77,8 +77,8 @@ pub trait Gpu: Sized {
     /// The driver refuses it.
     fn peer(&self) -> Result<Self::Peer<'_>, Failure>;
 
-    /// How many blocks it has allocated so far.
-    fn blocks(&self) -> u64;
+    /// How often its memory was allocated so far, by whomever, as far as the backend tells.
+    fn allocations(&self) -> u64;
 
     /// What the validation layers said so far, if the device was opened with them.
     fn messages(&self) -> Vec<String>;

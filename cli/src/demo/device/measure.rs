@@ -48,7 +48,7 @@ pub struct MeasuredOnDevice {
     pub constant_bytes: u64,
     /// The bytes of device memory that the planned tensors have.
     pub planned_bytes: u64,
-    /// Blocks of device memory that one planned run after the first one allocated.
+    /// How often a planned run after the first one allocated device memory.
     pub planned_allocations: u64,
     /// The most bytes of live tensors with a buffer each.
     pub most_live: u64,
@@ -97,9 +97,11 @@ fn side_by_side<G: Gpu>(
     let [mut in_block, mut in_buffers] = [Runs::of(network), Runs::of(network)];
     let mut planned_allocations = 0;
     for iteration in 0..=iterations {
-        let before = gpu.blocks();
+        let before = gpu.allocations();
         in_block.time(|output| planned.run(&input, output))?;
-        planned_allocations = gpu.blocks() - before;
+        if iteration > 0 {
+            planned_allocations = planned_allocations.max(gpu.allocations().abs_diff(before));
+        }
         in_buffers.time(|output| separate.run(&input, output))?;
         if !same_bits(&in_block.output, &in_buffers.output) {
             let network = network.name();

@@ -11,6 +11,7 @@
 //! separate        a buffer for each tensor
 //! measure         both, side by side, and the processor's results
 //! spirv           shaders for Vulkan                                     (vulkan-demo)
+//! counted         Vulkan's loader, with a count of allocations
 //! gpu_allocator   the allocator that Vulkan's planned memory is compared with
 //! vulkan          a device of Vulkan
 //! wgpu            a device of wgpu                                       (wgpu)
@@ -28,6 +29,8 @@ mod separate;
 mod measure;
 #[cfg(feature = "vulkan-demo")]
 mod spirv;
+#[cfg(feature = "vulkan-demo")]
+mod counted;
 #[cfg(feature = "vulkan-demo")]
 mod gpu_allocator;
 #[cfg(feature = "vulkan-demo")]

@@ -2,8 +2,8 @@
 //!
 //! Stands on a pool of `orionrt-devices`, on [`claims`](super::claims) and on
 //! [`constants`](super::constants). The block, the buffers of the tensors and the recorded
-//! dispatches are made once. Invariant: a run allocates nothing; it uploads the input, submits what
-//! was recorded, and downloads the output.
+//! dispatches are made once. Invariant: a run allocates no device memory; it uploads the input,
+//! submits what was recorded, and downloads the output.
 //!
 //! ```text
 //! once       plan ─► one block ─► a buffer for each tensor ─► dispatches recorded

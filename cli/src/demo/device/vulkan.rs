@@ -3,7 +3,7 @@
 //! Stands on `orionrt-devices`, and on [`spirv`](super::spirv) for kernels. Invariant: a run is
 //! over when [`Gpu::run`] returns, and nothing of the device uses its buffers any more.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use orionrt_devices::{
     DeviceProperties,
@@ -18,6 +18,7 @@ use orionrt_devices::vulkan::VulkanMessages;
 
 use super::{
     claims::KERNELS,
+    counted,
     gpu::{Gpu, Recorded},
     gpu_allocator::GpuAllocator,
     shader::Shader,
@@ -32,7 +33,6 @@ const TRANSFER_BYTES: u64 = 4 << 20;
 pub struct VulkanGpu {
     stream: RefCell<VulkanStream>,
     device: VulkanDevice,
-    blocks: Cell<u64>,
 }
 
 impl VulkanGpu {
@@ -46,12 +46,16 @@ impl VulkanGpu {
             queues: 1,
             ..VulkanOptions::default()
         };
-        let device = VulkanDevice::open(index, options).map_err(Failure::demo)?;
+        let device = match counted::loader() {
+            Some(loader) => VulkanDevice::open_with(loader, index, options),
+            // The library says what is missing.
+            None => VulkanDevice::open(index, options),
+        };
+        let device = device.map_err(Failure::demo)?;
         let stream = VulkanStream::new(&device, KERNELS, TRANSFER_BYTES).map_err(Failure::demo)?;
         Ok(Self {
             stream: RefCell::new(stream),
             device,
-            blocks: Cell::new(0),
         })
     }
 
@@ -74,7 +78,6 @@ impl Gpu for VulkanGpu {
     }
 
     fn block(&self, bytes: u64) -> Result<VulkanMemory, Failure> {
-        self.blocks.set(self.blocks.get() + 1);
         VulkanMemory::allocate(&self.device, bytes).map_err(Failure::demo)
     }
 
@@ -124,8 +127,8 @@ impl Gpu for VulkanGpu {
         GpuAllocator::new(&self.device)
     }
 
-    fn blocks(&self) -> u64 {
-        self.blocks.get()
+    fn allocations(&self) -> u64 {
+        counted::allocations(self.device.raw().handle())
     }
 
     fn messages(&self) -> Vec<String> {

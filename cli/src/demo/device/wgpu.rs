@@ -5,8 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
-
 use orionrt_devices::{
     DeviceProperties,
     wgpu::{WgpuBuffer, WgpuCommands, WgpuDevice, WgpuKernel, WgpuMemory},
@@ -21,7 +19,6 @@ use crate::failure::Failure;
 /// A device with its queue.
 pub struct WgpuGpu {
     device: WgpuDevice,
-    blocks: Cell<u64>,
 }
 
 /// Buffers of wgpu.
@@ -37,8 +34,7 @@ impl WgpuGpu {
     /// There is no such device.
     pub fn open(index: usize) -> Result<Self, Failure> {
         let device = WgpuDevice::open(index).map_err(Failure::demo)?;
-        let blocks = Cell::new(0);
-        Ok(Self { device, blocks })
+        Ok(Self { device })
     }
 }
 
@@ -54,7 +50,6 @@ impl Gpu for WgpuGpu {
     }
 
     fn block(&self, bytes: u64) -> Result<WgpuMemory, Failure> {
-        self.blocks.set(self.blocks.get() + 1);
         WgpuMemory::new(&self.device, bytes).map_err(Failure::demo)
     }
 
@@ -98,8 +93,10 @@ impl Gpu for WgpuGpu {
         Ok(WgpuBuffers { device, live: 0 })
     }
 
-    fn blocks(&self) -> u64 {
-        self.blocks.get()
+    /// The live allocations that wgpu reports. It reports none on some systems' backends.
+    fn allocations(&self) -> u64 {
+        let report = self.device.device().generate_allocator_report();
+        report.map_or(0, |report| report.allocations.len() as u64)
     }
 
     fn messages(&self) -> Vec<String> {
