@@ -6,7 +6,8 @@ use crate::{error::DeviceMemoryError, properties::DeviceProperties};
 
 /// One block of a device's memory, of which ranges can be given to kernels.
 ///
-/// Invariant: the block stays where it is and as large as it is until it is dropped. The device's
+/// Invariant: the block's addresses and its size, [`bytes`](Self::bytes), stay the same until it is
+/// dropped. A backend may give a part of it memory only when a buffer is made there. The device's
 /// memory is given back when no work that was submitted *through this crate* can use it any more:
 /// the block waits for that work when it is dropped, or the work holds the block. A buffer may be
 /// dropped at any time: work that was submitted with it keeps what the device needs of it. What an

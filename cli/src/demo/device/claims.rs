@@ -1,9 +1,9 @@
 //! The claims of a planned run: which tensors have which bytes while it is recorded.
 //!
-//! Stands on the slots of `orionrt-devices`. A root, which has bytes of its own, has a slot from
-//! the node that writes it, or something within it, to the last node that needs one of these. The
-//! slots are claimed and given up in the order in which the device runs the nodes, so a plan in
-//! which two tensors have the same bytes at once is refused before the device runs anything.
+//! Stands on the slots of `orionrt-devices`. Each root, a tensor with bytes of its own, has a slot:
+//! from the first node that writes the root or a tensor within it, to the last one that needs
+//! either. The slots are claimed and given up in the order in which the device runs the nodes, so a
+//! plan in which two tensors have the same bytes at once is refused before the device runs it.
 //!
 //! With parts of results, bytes of a root are lent to others while only some of it is there. A slot
 //! is claimed as a whole, so such plans have no slots; that their tensors keep their bytes is what
