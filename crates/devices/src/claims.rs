@@ -15,7 +15,7 @@
 //! Invariants: a segment's owner is a tensor that is in use and whose bytes contain the segment.
 //! What was given up last on a segment happens after all earlier uses of it, so it alone is kept.
 //! The last write of a tensor happens after all of its earlier uses, and `read` has the reads since
-//! then.
+//! then. A tensor that was joined has the last write of each part until it is written as a whole.
 
 use std::{ops::Range, sync::Arc};
 
@@ -49,7 +49,8 @@ struct GivenUp {
 
 #[derive(Clone, Debug)]
 struct Uses {
-    written: Moment,
+    /// The last write of the tensor, or of each part of it.
+    written: Vec<Moment>,
     /// The latest of each stream.
     read: Vec<Moment>,
 }
@@ -65,6 +66,10 @@ pub(crate) enum Refusal {
     NotWithin { tensor: TensorId },
     /// Two tensors that are to have parts of a tensor's bytes share some.
     Overlap { tensor: TensorId, with: TensorId },
+    /// A tensor does not lie within the one that it is to be joined to.
+    NotPart { tensor: TensorId },
+    /// The tensors that are to be joined have fewer bytes than the joined one.
+    NotFilled { bytes: u64, filled: u64 },
 }
 
 impl Claims {
@@ -151,6 +156,34 @@ impl Claims {
         Ok(())
     }
 
+    /// Makes a tensor the owner of the bytes of others, which are all of its own, with their uses.
+    /// Nothing changes if that is refused.
+    pub(crate) fn join(&mut self, parts: &[TensorId], to: TensorId) -> Result<(), Refusal> {
+        let whole = self.layout.of(to);
+        for &part in parts {
+            let Range { start, end } = self.layout.of(part);
+            if start < whole.start || whole.end < end {
+                return Err(Refusal::NotPart { tensor: part });
+            }
+        }
+        // Each part owns its segments, so no two parts have bytes in common.
+        let filled = parts.iter().map(|&part| self.layout.bytes(part)).sum();
+        let bytes = self.layout.bytes(to);
+        if filled < bytes {
+            return Err(Refusal::NotFilled { bytes, filled });
+        }
+        let of_parts = parts
+            .iter()
+            .filter_map(|part| self.in_use[part.index()].take());
+        let joined = of_parts.reduce(Uses::and);
+        debug_assert!(joined.is_some(), "only tensors in use are joined");
+        self.in_use[to.index()] = joined;
+        for segment in &mut self.segments[whole] {
+            segment.owner = Some(to);
+        }
+        Ok(())
+    }
+
     /// Checks that parts lie within a tensor, and share no bytes.
     fn check_parts(&self, tensor: TensorId, to: &[TensorId]) -> Result<(), Refusal> {
         let whole = self.layout.of(tensor);
@@ -174,29 +207,39 @@ impl Claims {
 
 impl Uses {
     fn new(written: Moment) -> Self {
-        let read = Vec::new();
-        Self { written, read }
+        Self {
+            written: vec![written],
+            read: Vec::new(),
+        }
+    }
+
+    /// These uses, and those of another part of a tensor.
+    fn and(mut self, other: Self) -> Self {
+        self.written.extend(other.written);
+        self.read.extend(other.read);
+        Moment::keep_latest(&mut self.written);
+        Moment::keep_latest(&mut self.read);
+        self
     }
 
     /// Checks that all uses of the tensor happen before what the stream does next.
     fn check(&self, tensor: TensorId, seen: &Seen) -> Result<(), Refusal> {
         self.check_written(tensor, seen)?;
-        match self.read.iter().find(|use_| !seen.covers(**use_)) {
-            Some(Moment { stream: on, .. }) => Err(Refusal::Unordered {
-                after: tensor,
-                on: *on,
-            }),
-            None => Ok(()),
-        }
+        check(&self.read, tensor, seen)
     }
 
     fn check_written(&self, tensor: TensorId, seen: &Seen) -> Result<(), Refusal> {
-        match seen.covers(self.written) {
-            true => Ok(()),
-            false => Err(Refusal::Unordered {
-                after: tensor,
-                on: self.written.stream,
-            }),
-        }
+        check(&self.written, tensor, seen)
+    }
+}
+
+/// Checks that uses of a tensor happen before what the stream does next.
+fn check(uses: &[Moment], tensor: TensorId, seen: &Seen) -> Result<(), Refusal> {
+    match uses.iter().find(|use_| !seen.covers(**use_)) {
+        Some(Moment { stream: on, .. }) => Err(Refusal::Unordered {
+            after: tensor,
+            on: *on,
+        }),
+        None => Ok(()),
     }
 }

@@ -35,6 +35,7 @@ mod ranges;
 mod arena;
 mod pool;
 mod slot;
+mod join;
 mod ring;
 #[cfg(feature = "cuda")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cuda")))]
@@ -50,6 +51,7 @@ pub use {
     arena::{DeviceArena, DeviceArenaStats, DeviceBlock},
     error::DeviceMemoryError,
     host::HostDevice,
+    join::DeviceJoinError,
     memory::DeviceMemory,
     order::{Event, OrderError, StreamId, StreamOrder},
     pool::DevicePool,

@@ -256,6 +256,15 @@ impl Seen {
     }
 }
 
+impl Moment {
+    /// Keeps the latest moment of each stream: the others happen before it.
+    pub(crate) fn keep_latest(moments: &mut Vec<Self>) {
+        moments
+            .sort_unstable_by_key(|moment| (moment.participant, core::cmp::Reverse(moment.time)));
+        moments.dedup_by_key(|moment| moment.participant);
+    }
+}
+
 impl fmt::Debug for StreamOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("StreamOrder")

@@ -169,7 +169,6 @@ impl<M: DeviceMemory> DevicePool<M> {
     }
 
     /// Whether the two are one pool.
-    #[cfg(feature = "vulkan")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -243,6 +242,15 @@ impl<M: DeviceMemory> DevicePool<M> {
             Refusal::Overlap { tensor, with } => DeviceSlotError::Overlap {
                 tensor: self.name(tensor),
                 with: self.name(with),
+            },
+            Refusal::NotPart { tensor: part } => DeviceSlotError::NotPart {
+                tensor: self.name(part),
+                of: tensor,
+            },
+            Refusal::NotFilled { bytes, filled } => DeviceSlotError::NotFilled {
+                tensor,
+                bytes,
+                filled,
             },
         }
     }

@@ -39,4 +39,13 @@ impl Segments {
     pub(crate) fn of(&self, tensor: TensorId) -> Range<usize> {
         self.of_tensors[tensor.index()].clone()
     }
+
+    /// The bytes of a tensor of the plan.
+    pub(crate) fn bytes(&self, tensor: TensorId) -> u64 {
+        let Range { start, end } = self.of(tensor);
+        match start < end {
+            true => self.bounds[end] - self.bounds[start],
+            false => 0,
+        }
+    }
 }

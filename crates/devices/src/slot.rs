@@ -71,7 +71,7 @@ impl<M: DeviceMemory> DevicePool<M> {
 
 impl<M: DeviceMemory> DeviceSlot<M> {
     /// The slot of a tensor that has become in use.
-    fn of(pool: &DevicePool<M>, id: TensorId) -> Self {
+    pub(crate) fn of(pool: &DevicePool<M>, id: TensorId) -> Self {
         Self {
             pool: pool.clone(),
             id,
@@ -224,8 +224,13 @@ impl<M: DeviceMemory> DeviceSlot<M> {
         Ok(to.iter().map(|&id| Self::of(&pool, id)).collect())
     }
 
+    /// Ends the slot without giving the tensor up: its bytes have another owner.
+    pub(crate) fn forget(mut self) {
+        self.is_passed_on = true;
+    }
+
     /// Makes other tensors the owners of this one's bytes. Each of them needs a slot then.
-    fn pass_on(mut self, to: &[TensorId]) -> Result<(), DeviceTransferError<M>> {
+    fn pass_on(self, to: &[TensorId]) -> Result<(), DeviceTransferError<M>> {
         let checked = to.iter().try_for_each(|&id| self.pool.check(id));
         let passed = checked.and_then(|()| {
             let passed = self.pool.claims().pass_on(self.id, to);
@@ -233,7 +238,7 @@ impl<M: DeviceMemory> DeviceSlot<M> {
         });
         match passed {
             Ok(()) => {
-                self.is_passed_on = true;
+                self.forget();
                 Ok(())
             }
             Err(error) => Err(DeviceTransferError { slot: self, error }),

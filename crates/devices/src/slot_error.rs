@@ -56,6 +56,29 @@ pub enum DeviceSlotError {
         /// The name of the other.
         with: String,
     },
+    /// A tensor that is to be joined does not lie within the joined one.
+    NotPart {
+        /// The name of the tensor to be joined.
+        tensor: String,
+        /// The name of the joined tensor.
+        of: String,
+    },
+    /// The tensors to be joined have fewer bytes than the joined one.
+    NotFilled {
+        /// The name of the joined tensor.
+        tensor: String,
+        /// Its size.
+        bytes: u64,
+        /// The bytes of the tensors to be joined.
+        filled: u64,
+    },
+    /// A tensor that is to be joined has its slot in another pool.
+    OtherPool {
+        /// Its name.
+        tensor: String,
+        /// The name of the joined tensor.
+        of: String,
+    },
     /// The tensor's size is not a whole number of elements.
     NotWhole {
         /// Its name.
@@ -131,6 +154,23 @@ impl fmt::Display for DeviceSlotError {
                 f,
                 "tensors `{tensor}` and `{with}` share bytes, so they cannot both be taken from \
                  another tensor"
+            ),
+            Self::NotPart { tensor, of } => write!(
+                f,
+                "tensor `{tensor}` does not lie within `{of}`, so it cannot be joined to it"
+            ),
+            Self::NotFilled {
+                tensor,
+                bytes,
+                filled,
+            } => write!(
+                f,
+                "tensor `{tensor}` has {bytes} bytes, and the tensors to be joined have {filled}"
+            ),
+            Self::OtherPool { tensor, of } => write!(
+                f,
+                "tensor `{tensor}` has its slot in another pool than `{of}`, so it cannot be \
+                 joined to it"
             ),
             Self::NotWhole {
                 tensor,

@@ -21,3 +21,20 @@ pub fn can_split(plan: &Plan, from: TensorId, to: &[TensorId]) -> bool {
     };
     to.iter().all(fits) && to.iter().enumerate().all(apart)
 }
+
+/// Whether these tensors, each with its bytes, can become this one: every byte of it is in exactly
+/// one of them, and they have no other bytes.
+pub fn can_join(plan: &Plan, parts: &[TensorId], to: TensorId) -> bool {
+    let bytes = |id| plan.bytes(id).expect("it is in the plan");
+    let whole = bytes(to);
+    let holders = |byte| {
+        parts
+            .iter()
+            .filter(|&&part| bytes(part).contains(&byte))
+            .count()
+    };
+    let mut of_parts = parts.iter().flat_map(|&part| bytes(part));
+    !whole.is_empty()
+        && whole.clone().all(|byte| holders(byte) == 1)
+        && of_parts.all(|byte| whole.contains(&byte))
+}

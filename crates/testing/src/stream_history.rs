@@ -153,4 +153,22 @@ impl StreamHistory {
             is_in_use: true,
         }));
     }
+
+    /// Tensors that fill these bytes give them to one tensor, with all of their uses.
+    pub fn join(&mut self, parts: &[usize], to: usize, bytes: Range<u64>) {
+        let mut uses = Vec::new();
+        for part in parts {
+            let mut holds = self.holds.iter_mut();
+            let hold = holds.find(|it| it.is_in_use && it.tensor == *part);
+            let hold = hold.expect("it is in use");
+            hold.is_in_use = false;
+            uses.extend(hold.uses.iter().copied());
+        }
+        self.holds.push(Hold {
+            tensor: to,
+            bytes,
+            uses,
+            is_in_use: true,
+        });
+    }
 }

@@ -1,5 +1,5 @@
-//! Claims on several streams, against the definition: whatever is done, a slot is granted, used and
-//! transferred exactly when all earlier uses of its bytes happen before.
+//! Claims on several streams, against the definition: whatever is done, a slot is granted, used,
+//! transferred and joined exactly when all earlier uses of its bytes happen before.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use orionrt_devices::{
 };
 use orionrt_plan::{Plan, TensorId};
 use orionrt_testing::{
-    slot_oracle::can_split,
+    slot_oracle::{can_join, can_split},
     stream_history::{StreamHistory, Verdict},
 };
 use proptest::{prelude::*, sample::Index};
@@ -24,10 +24,12 @@ enum Action {
     Use(Index, usize, bool),
     Free(Index),
     Split(Index, Vec<Index>),
+    /// Of the slots that lie within the tensor: all, or so many, and perhaps one more.
+    Join(Index, Option<usize>, Option<Index>),
     Signal(usize),
     Wait(usize, Index),
     /// The participant waits for all others.
-    Join(usize),
+    WaitForAll(usize),
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -41,13 +43,18 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(t, to)| Action::Split(t, to)),
         2 => by.clone().prop_map(Action::Signal),
         2 => (by.clone(), index()).prop_map(|(by, event)| Action::Wait(by, event)),
-        1 => by.prop_map(Action::Join),
+        3 => (index(), prop::option::weighted(0.2, 0..3usize), prop::option::weighted(0.2, index()))
+            .prop_map(|(t, most, also)| Action::Join(t, most, also)),
+        1 => by.prop_map(Action::WaitForAll),
     ]
 }
 
-/// Offsets and sizes: many pairs overlap, many lie within each other.
+/// Offsets and sizes: many pairs overlap, many lie within each other, or some fill another one.
 fn tensors() -> impl Strategy<Value = Vec<(u64, u64)>> {
-    prop::collection::vec((0..8u64, 1..6u64), 1..8)
+    prop_oneof![
+        prop::collection::vec((0..8u64, 1..6u64), 1..8),
+        Just(vec![(0, 2), (2, 2), (0, 4), (4, 2), (0, 6), (2, 4)]),
+    ]
 }
 
 /// The pool, and the definition beside it.
@@ -170,6 +177,44 @@ impl Both {
         Ok(())
     }
 
+    fn join(
+        &mut self,
+        to: usize,
+        most: Option<usize>,
+        also: Option<&Index>,
+    ) -> Result<(), TestCaseError> {
+        let whole = self.plan.bytes(id(to)).unwrap();
+        let is_part = |slot: &DeviceSlot<HostDevice>| {
+            let part = self.plan.bytes(slot.tensor()).unwrap();
+            whole.start <= part.start && part.end <= whole.end
+        };
+        let (mut parts, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.slots)
+            .into_iter()
+            .partition(is_part);
+        others.extend(parts.drain(most.unwrap_or(parts.len()).min(parts.len())..));
+        if let Some(also) = also.filter(|_| !others.is_empty()) {
+            parts.insert(0, others.swap_remove(also.index(others.len())));
+        }
+        self.slots = others;
+        let from: Vec<TensorId> = parts.iter().map(DeviceSlot::tensor).collect();
+        let is_right = can_join(&self.plan, &from, id(to));
+        match self.pool.join(id(to), parts) {
+            Ok(joined) => {
+                prop_assert!(is_right);
+                prop_assert_eq!(joined.tensor(), id(to));
+                let from: Vec<usize> = from.iter().map(|part| part.index()).collect();
+                self.history.join(&from, to, whole);
+                self.slots.push(joined);
+            }
+            Err(refused) => {
+                prop_assert!(!is_right, "{}", refused);
+                prop_assert!(refused.slots.iter().map(DeviceSlot::tensor).eq(from));
+                self.slots.extend(refused.slots);
+            }
+        }
+        Ok(())
+    }
+
     fn signal(&mut self, by: usize) {
         let event = self.pool.signal(stream(by)).unwrap();
         self.events.push((self.history.signal(by), event));
@@ -195,7 +240,10 @@ impl Both {
             Action::Wait(by, event) if !self.events.is_empty() => {
                 self.wait(*by, event.index(self.events.len()));
             }
-            Action::Join(by) => {
+            Action::Join(tensor, most, also) => {
+                self.join(tensor.index(self.plan.len()), *most, also.as_ref())?;
+            }
+            Action::WaitForAll(by) => {
                 for other in 0..PARTICIPANTS {
                     self.signal(other);
                     self.wait(*by, self.events.len() - 1);
@@ -298,4 +346,91 @@ fn tensors_and_streams_that_are_not_there_are_refused() {
         refused.to_string(),
         "tensors `t0` and `t0` share bytes, so they cannot both be taken from another tensor"
     );
+}
+
+/// ```text
+/// offset   t0 ├── 0..2 ──┤t1 ├── 2..4 ──┤     t2 ├──────── 0..4 ────────┤
+/// ```
+#[test]
+fn a_joined_tensor_has_the_uses_of_all_its_parts() {
+    let pool = pool(&plan(&[(0, 2), (2, 2), (0, 4)]), 2);
+    let [one, two] = [0, 1].map(StreamId::new);
+    let parts = vec![
+        pool.slot(id(1), two).unwrap(),
+        pool.slot(id(0), one).unwrap(),
+    ];
+    parts[0].read_on(two).unwrap();
+    let joined = pool.join(id(2), parts).unwrap();
+    assert!(pool.is_in_use(id(2)) && !pool.is_in_use(id(0)) && !pool.is_in_use(id(1)));
+    for (by, other) in [(one, two), (two, one)] {
+        let refused = joined.read_on(by).unwrap_err();
+        let expected = DeviceSlotError::Unordered {
+            tensor: "t2".into(),
+            stream: by,
+            after: "t2".into(),
+            on: other,
+        };
+        assert_eq!(refused, expected);
+    }
+    pool.wait(one, &pool.signal(two).unwrap()).unwrap();
+    joined.write_on(one).unwrap();
+    joined.free();
+    assert!(pool.slot(id(0), two).is_err());
+    pool.slot(id(0), one).unwrap().free();
+}
+
+/// Both parts are read on stream 1, and stream 0 waits for the first of these reads only.
+#[test]
+fn a_joined_tensor_is_written_behind_all_reads_of_its_parts() {
+    for order in [[0, 1], [1, 0]] {
+        let pool = pool(&plan(&[(0, 2), (2, 2), (0, 4)]), 2);
+        let [writer, reader] = [0, 1].map(StreamId::new);
+        let parts = order.map(|part| pool.slot(id(part), writer).unwrap());
+        pool.wait(reader, &pool.signal(writer).unwrap()).unwrap();
+        parts[0].read_on(reader).unwrap();
+        pool.wait(writer, &pool.signal(reader).unwrap()).unwrap();
+        parts[1].read_on(reader).unwrap();
+        let joined = pool.join(id(2), parts.into()).unwrap();
+        joined.read_on(writer).unwrap();
+        assert!(joined.write_on(writer).is_err());
+        pool.wait(writer, &pool.signal(reader).unwrap()).unwrap();
+        joined.write_on(writer).unwrap();
+    }
+}
+
+#[test]
+fn tensors_that_do_not_fill_another_are_not_joined_to_it() {
+    let plan = plan(&[(0, 2), (2, 2), (0, 4), (3, 2), (8, 0)]);
+    let [pool, other] = [pool(&plan, 1), pool(&plan, 1)];
+    let refused = |to: usize, slots| {
+        let refused = pool.join(id(to), slots).unwrap_err();
+        (refused.to_string(), refused.slots)
+    };
+    let [t0, t1] = [0, 1].map(|tensor| pool.slot(id(tensor), StreamId::HOST).unwrap());
+    let (message, mut slots) = refused(2, vec![t0]);
+    assert_eq!(
+        message,
+        "tensor `t2` has 4 bytes, and the tensors to be joined have 2"
+    );
+    slots.push(other.slot(id(1), StreamId::HOST).unwrap());
+    let (message, mut slots) = refused(2, slots);
+    assert_eq!(
+        message,
+        "tensor `t1` has its slot in another pool than `t2`, so it cannot be joined to it"
+    );
+    slots.truncate(1);
+    let (message, _) = refused(3, slots);
+    assert_eq!(
+        message,
+        "tensor `t0` does not lie within `t3`, so it cannot be joined to it"
+    );
+    let (message, _) = refused(4, Vec::new());
+    assert_eq!(message, "tensor `t4` has no bytes in the plan at any step");
+    let (message, _) = refused(2, Vec::new());
+    assert_eq!(
+        message,
+        "tensor `t2` has 4 bytes, and the tensors to be joined have 0"
+    );
+    assert!(pool.is_in_use(id(1)) && !pool.is_in_use(id(0)) && !pool.is_in_use(id(2)));
+    t1.free();
 }

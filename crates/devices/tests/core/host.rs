@@ -17,6 +17,8 @@ enum Action {
     Claim(Index),
     Free(Index),
     Split(Index, Vec<Index>),
+    /// Of the tensors that lie within this one, all but so many.
+    Join(Index, usize),
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -26,6 +28,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => index().prop_map(Action::Free),
         2 => (index(), prop::collection::vec(index(), 0..3))
             .prop_map(|(t, to)| Action::Split(t, to)),
+        3 => (index(), prop::sample::select(vec![0, 0, 0, 1]))
+            .prop_map(|(t, without)| Action::Join(t, without)),
     ]
 }
 
@@ -53,6 +57,26 @@ fn same(
         (DeviceSlotError::Overlap { tensor, .. }, SlotError::InUse { name, by: None }) => {
             let [one, other] = [tensor, name].map(|it| host.plan().bytes(find(it)).unwrap());
             prop_assert!(one.start.max(other.start) < one.end.min(other.end));
+        }
+        (DeviceSlotError::NotPart { tensor, of }, SlotError::NotPart { name, of: whole }) => {
+            prop_assert_eq!((tensor, of), (name, whole))
+        }
+        (
+            DeviceSlotError::NotFilled {
+                tensor,
+                bytes,
+                filled,
+            },
+            SlotError::NotFilled {
+                name,
+                bytes: size,
+                filled: parts,
+            },
+        ) => {
+            prop_assert_eq!(
+                (tensor, *bytes, *filled),
+                (name, *size as u64, *parts as u64)
+            );
         }
         _ => prop_assert!(
             false,
@@ -102,6 +126,31 @@ proptest! {
                     }
                 }
                 Action::Free(_) | Action::Split(..) => {}
+                Action::Join(to, without) => {
+                    let to = id(to.index(plan.len()));
+                    let whole = plan.bytes(to).unwrap();
+                    let lies_within = |pair: &Pair<'_>| {
+                        let part = plan.bytes(pair.0.tensor()).unwrap();
+                        whole.start <= part.start && part.end <= whole.end
+                    };
+                    let (mut parts, mut others): (Vec<_>, Vec<_>) =
+                        live.into_iter().partition(lies_within);
+                    others.extend(parts.drain(parts.len() - without.min(parts.len())..));
+                    // A tensor that does not lie within it, now and then.
+                    if without > 0 {
+                        parts.extend(others.pop());
+                    }
+                    live = others;
+                    let (here, there) = parts.into_iter().unzip();
+                    match (device.join(to, here), host.slot(to).map(|slot| slot.join(there))) {
+                        (Ok(here), Ok(Ok(there))) => live.push((here, there)),
+                        (Err(here), Ok(Err(there))) => {
+                            same(&host, to, &here.error, &there.error)?;
+                            live.extend(here.slots.into_iter().zip(there.tensors));
+                        }
+                        (here, there) => prop_assert!(false, "{here:?}, {there:?}"),
+                    }
+                }
             }
             for tensor in (0..plan.len()).map(id) {
                 prop_assert_eq!(device.is_in_use(tensor), host.is_live(tensor), "{}", tensor);
