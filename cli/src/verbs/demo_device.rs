@@ -138,7 +138,7 @@ struct NetworkJson {
     constant_bytes: u64,
     planned_bytes: u64,
     lower_bound: u64,
-    /// Claimed by a planned run; 0 where operands of concatenations lie within results.
+    /// Claimed by a planned run, and joined of other slots.
     slots: usize,
     buffers_live_bytes: u64,
     buffers_device_bytes: u64,

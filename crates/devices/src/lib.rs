@@ -36,6 +36,7 @@ mod arena;
 mod pool;
 mod slot;
 mod join;
+mod uses;
 mod ring;
 #[cfg(feature = "cuda")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cuda")))]
@@ -59,6 +60,7 @@ pub use {
     ring::{RingError, StagingRing},
     slot::{DeviceSlot, DeviceTransferError},
     slot_error::DeviceSlotError,
+    uses::DeviceUse,
 };
 
 /// The examples of the page in `docs/`.

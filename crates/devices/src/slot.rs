@@ -127,6 +127,24 @@ impl<M: DeviceMemory> DeviceSlot<M> {
         &planned.buffer
     }
 
+    /// The bytes of another tensor of the plan that lies within this one, in the form in which
+    /// kernels are given them. Whoever uses them says so of this slot; its claim covers them.
+    ///
+    /// # Errors
+    /// The plan has no bytes for the other tensor, or it does not lie within this one.
+    pub fn part(&self, id: TensorId) -> Result<&M::Buffer, DeviceSlotError> {
+        self.pool.check(id)?;
+        let whole = self.range();
+        let part = self.pool.planned(id);
+        let part = part
+            .filter(|part| whole.start <= part.range.start && part.range.end <= whole.end)
+            .ok_or_else(|| DeviceSlotError::NotWithin {
+                tensor: self.pool.name(id),
+                of: self.name().to_owned(),
+            })?;
+        Ok(&part.buffer)
+    }
+
     /// The next command of a stream reads the tensor.
     ///
     /// # Errors

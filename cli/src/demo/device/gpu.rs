@@ -7,10 +7,13 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use orionrt_devices::{DeviceMemory, DeviceProperties};
+use orionrt_devices::{DeviceMemory, DeviceProperties, DeviceUse, StreamId, StreamOrder};
 
 use super::{program::Program, shader::Shader};
 use crate::failure::Failure;
+
+/// The stream of all kernels.
+pub const KERNELS: StreamId = StreamId::new(0);
 
 /// A device that runs shaders.
 pub trait Gpu: Sized {
@@ -20,8 +23,12 @@ pub trait Gpu: Sized {
     type Buffer;
     /// A compiled shader.
     type Kernel;
-    /// Dispatches, recorded.
+    /// Dispatches on buffers of their own, recorded.
     type Commands;
+    /// What dispatches on slots are recorded with.
+    type Recorder;
+    /// Dispatches on slots, recorded.
+    type Program;
     /// Buffers of their own.
     type Peer<'g>: Peer<Buffer = Self::Buffer>
     where
@@ -42,7 +49,34 @@ pub trait Gpu: Sized {
     /// The driver refuses it.
     fn kernel(&self, shader: Shader) -> Result<Self::Kernel, Failure>;
 
-    /// Records dispatches.
+    /// Begins a program of one stream, whose order with the host this is.
+    fn recorder(&self, order: &StreamOrder) -> Self::Recorder;
+
+    /// Tells the claims how a kernel uses slots, and records its dispatch on [`KERNELS`].
+    ///
+    /// # Errors
+    /// A use is not in the order of the streams, or the driver refuses it.
+    fn add(
+        &self,
+        recorder: &mut Self::Recorder,
+        kernel: &Self::Kernel,
+        uses: &[DeviceUse<'_, Self::Block>],
+        groups: [u32; 2],
+    ) -> Result<(), Failure>;
+
+    /// Ends a program.
+    ///
+    /// # Errors
+    /// The driver refuses it.
+    fn finish(&self, recorder: Self::Recorder) -> Result<Self::Program, Failure>;
+
+    /// Submits a program and waits until the device has run it.
+    ///
+    /// # Errors
+    /// The device is lost.
+    fn run_program(&self, program: &Self::Program) -> Result<(), Failure>;
+
+    /// Records dispatches on buffers of their own.
     ///
     /// # Errors
     /// The driver refuses it.

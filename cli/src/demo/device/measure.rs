@@ -40,7 +40,7 @@ pub struct MeasuredOnDevice {
     pub operators: usize,
     /// The dispatches of a planned run.
     pub dispatches: usize,
-    /// The slots that a planned run claims; none if operands of concatenations lie within results.
+    /// The slots that a planned run claims, and those that it joins of others.
     pub slots: usize,
     /// The plan, aligned as the device wants it.
     pub plan: Plan,

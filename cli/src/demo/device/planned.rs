@@ -2,8 +2,9 @@
 //!
 //! Stands on a pool of `orionrt-devices`, on [`claims`](super::claims) and on
 //! [`constants`](super::constants). The block, the buffers of the tensors and the recorded
-//! dispatches are made once. Invariant: a run allocates no device memory; it uploads the input,
-//! submits what was recorded, and downloads the output.
+//! dispatches are made once: the network is walked once for that, and claims the slots of what it
+//! records. Invariant: a run allocates no device memory; it uploads the input, submits what was
+//! recorded, and downloads the output.
 //!
 //! ```text
 //! once       plan ─► one block ─► a buffer for each tensor ─► dispatches recorded
@@ -13,13 +14,13 @@
 #![forbid(unsafe_code)]
 
 use orionrt::{Plan, TensorId};
-use orionrt_devices::{DeviceArena, DeviceMemory, DevicePool, StreamOrder};
+use orionrt_devices::{DeviceArena, DeviceMemory, DevicePool, DeviceUse, StreamOrder};
 
 use super::{
-    claims::claim,
+    claims::{Slots, claim},
     constants::Constants,
-    gpu::{Gpu, Kernels, Recorded},
-    program::{Operand, Program},
+    gpu::{Gpu, Kernels},
+    program::{Dispatch, Operand, Program},
 };
 use crate::{
     demo::{executor::RegionLayout, network::Network, placement::check_length},
@@ -30,7 +31,7 @@ use crate::{
 pub struct Planned<'g, G: Gpu> {
     gpu: &'g G,
     network: &'g Network,
-    commands: G::Commands,
+    commands: G::Program,
     constants: Constants<G>,
     pool: DevicePool<G::Block>,
     slots: usize,
@@ -62,26 +63,20 @@ impl<'g, G: Gpu> Planned<'g, G> {
     ) -> Result<Self, Failure> {
         let block = gpu.block(plan.peak())?;
         let arena = DeviceArena::new(block).map_err(Failure::demo)?;
-        let pool = arena
-            .pool(plan, &StreamOrder::new(1))
-            .map_err(Failure::demo)?;
+        let order = StreamOrder::new(1);
+        let pool = arena.pool(plan, &order).map_err(Failure::demo)?;
         let constants = Constants::new(gpu, program)?;
-        let mut recorded = Vec::new();
-        for dispatch in program.steps().iter().flatten() {
-            let operands = dispatch.operands.iter().map(|operand| match operand {
-                Operand::Tensor(id) => buffer(network, &pool, *id),
-                Operand::Constant(range) => constants.buffer(range),
-                Operand::Staged(_) => Err(Failure::demo("a planned program has no staged bytes")),
-            });
-            recorded.push(Recorded {
-                kernel: kernels.get(dispatch.shader)?,
-                buffers: operands.collect::<Result<_, _>>()?,
-                groups: dispatch.groups,
-            });
-        }
+        let mut recorder = gpu.recorder(&order);
+        let slots = claim(network, &pool, |step, slots| {
+            program.steps()[step].iter().try_for_each(|dispatch| {
+                let uses = uses(dispatch, slots, &constants)?;
+                let kernel = kernels.get(dispatch.shader)?;
+                gpu.add(&mut recorder, kernel, &uses, dispatch.groups)
+            })
+        })?;
         Ok(Self {
-            slots: claim(network, &pool)?,
-            commands: gpu.record(&recorded)?,
+            slots,
+            commands: gpu.finish(recorder)?,
             gpu,
             network,
             constants,
@@ -94,7 +89,7 @@ impl<'g, G: Gpu> Planned<'g, G> {
         self.pool.arena().memory().bytes()
     }
 
-    /// How many slots were claimed; none if bytes of a tensor are lent to others in parts.
+    /// How many slots were claimed or joined.
     pub fn slots(&self) -> usize {
         self.slots
     }
@@ -116,10 +111,26 @@ impl<'g, G: Gpu> Planned<'g, G> {
         let bytes: Vec<u8> = input.iter().flat_map(|value| value.to_ne_bytes()).collect();
         self.gpu
             .upload(memory, buffer(network, &self.pool, from)?, &bytes)?;
-        self.gpu.run(&self.commands)?;
+        self.gpu.run_program(&self.commands)?;
         self.gpu
             .download(memory, buffer(network, &self.pool, to)?, output)
     }
+}
+
+/// How a dispatch uses its operands: it writes the first one, and reads the others.
+fn uses<'s, G: Gpu>(
+    dispatch: &Dispatch,
+    slots: &'s Slots<'_, G::Block>,
+    constants: &'s Constants<G>,
+) -> Result<Vec<DeviceUse<'s, G::Block>>, Failure> {
+    let operands = dispatch.operands.iter().enumerate();
+    let uses = operands.map(|(index, operand)| match operand {
+        Operand::Tensor(id) if index == 0 => slots.write(*id),
+        Operand::Tensor(id) => slots.read(*id),
+        Operand::Constant(range) => constants.buffer(range).map(DeviceUse::Constant),
+        Operand::Staged(_) => Err(Failure::demo("a planned program has no staged bytes")),
+    });
+    uses.collect()
 }
 
 /// The buffer of a tensor.

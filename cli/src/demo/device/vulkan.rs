@@ -6,10 +6,10 @@
 use std::cell::RefCell;
 
 use orionrt_devices::{
-    DeviceProperties,
+    DeviceProperties, StreamOrder,
     vulkan::{
         VulkanBuffer, VulkanCommands, VulkanDevice, VulkanKernel, VulkanMemory, VulkanOptions,
-        VulkanRecorder, VulkanStream,
+        VulkanProgram, VulkanProgramRecorder, VulkanRecorder, VulkanStream, VulkanUse,
     },
 };
 
@@ -17,9 +17,8 @@ use orionrt_devices::{
 use orionrt_devices::vulkan::VulkanMessages;
 
 use super::{
-    claims::KERNELS,
     counted,
-    gpu::{Gpu, Recorded},
+    gpu::{Gpu, KERNELS, Recorded},
     gpu_allocator::GpuAllocator,
     shader::Shader,
     spirv::spirv,
@@ -71,6 +70,8 @@ impl Gpu for VulkanGpu {
     type Buffer = VulkanBuffer;
     type Kernel = VulkanKernel;
     type Commands = VulkanCommands;
+    type Recorder = VulkanProgramRecorder;
+    type Program = VulkanProgram;
     type Peer<'g> = GpuAllocator<'g>;
 
     fn properties(&self) -> &DeviceProperties {
@@ -88,6 +89,32 @@ impl Gpu for VulkanGpu {
         // asks it to; `Shader::wgsl` declares `main` and exactly these bindings.
         let kernel = unsafe { VulkanKernel::new(&self.device, &words, c"main", bindings, 0) };
         kernel.map_err(Failure::demo)
+    }
+
+    fn recorder(&self, order: &StreamOrder) -> VulkanProgramRecorder {
+        VulkanProgramRecorder::new(&self.device, order)
+    }
+
+    fn add(
+        &self,
+        recorder: &mut VulkanProgramRecorder,
+        kernel: &VulkanKernel,
+        uses: &[VulkanUse<'_>],
+        [across, down]: [u32; 2],
+    ) -> Result<(), Failure> {
+        let added = recorder.dispatch(KERNELS, kernel, uses, &[], [across, down, 1]);
+        added.map_err(Failure::demo)
+    }
+
+    fn finish(&self, recorder: VulkanProgramRecorder) -> Result<VulkanProgram, Failure> {
+        recorder.finish().map_err(Failure::demo)
+    }
+
+    fn run_program(&self, program: &VulkanProgram) -> Result<(), Failure> {
+        let mut stream = self.stream.borrow_mut();
+        let submitted = program.submit(std::slice::from_mut(&mut stream));
+        submitted.map_err(Failure::demo)?;
+        stream.wait().map_err(Failure::demo)
     }
 
     fn record(&self, dispatches: &[Recorded<'_, Self>]) -> Result<VulkanCommands, Failure> {

@@ -6,12 +6,12 @@
 #![forbid(unsafe_code)]
 
 use orionrt_devices::{
-    DeviceProperties,
-    wgpu::{WgpuBuffer, WgpuCommands, WgpuDevice, WgpuKernel, WgpuMemory},
+    DeviceProperties, StreamOrder,
+    wgpu::{WgpuBuffer, WgpuCommands, WgpuDevice, WgpuKernel, WgpuMemory, WgpuUse},
 };
 
 use super::{
-    gpu::{Gpu, Peer, Recorded},
+    gpu::{Gpu, KERNELS, Peer, Recorded},
     shader::Shader,
 };
 use crate::failure::Failure;
@@ -43,6 +43,8 @@ impl Gpu for WgpuGpu {
     type Buffer = WgpuBuffer;
     type Kernel = WgpuKernel;
     type Commands = WgpuCommands;
+    type Recorder = WgpuCommands;
+    type Program = WgpuCommands;
     type Peer<'g> = WgpuBuffers<'g>;
 
     fn properties(&self) -> &DeviceProperties {
@@ -56,6 +58,31 @@ impl Gpu for WgpuGpu {
     fn kernel(&self, shader: Shader) -> Result<WgpuKernel, Failure> {
         let kernel = WgpuKernel::new(&self.device, &shader.wgsl(), "main", shader.bindings(), 0);
         kernel.map_err(Failure::demo)
+    }
+
+    fn recorder(&self, _: &StreamOrder) -> WgpuCommands {
+        WgpuCommands::new(&self.device)
+    }
+
+    fn add(
+        &self,
+        recorder: &mut WgpuCommands,
+        kernel: &WgpuKernel,
+        uses: &[WgpuUse<'_>],
+        [across, down]: [u32; 2],
+    ) -> Result<(), Failure> {
+        let buffers = uses.iter().map(|tensor| tensor.on(KERNELS));
+        let buffers: Vec<_> = buffers.collect::<Result<_, _>>().map_err(Failure::demo)?;
+        let added = recorder.dispatch(kernel, &buffers, &[], [across, down, 1]);
+        added.map_err(Failure::demo)
+    }
+
+    fn finish(&self, recorder: WgpuCommands) -> Result<WgpuCommands, Failure> {
+        Ok(recorder)
+    }
+
+    fn run_program(&self, program: &WgpuCommands) -> Result<(), Failure> {
+        self.run(program)
     }
 
     fn record(&self, dispatches: &[Recorded<'_, Self>]) -> Result<WgpuCommands, Failure> {

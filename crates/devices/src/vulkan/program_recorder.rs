@@ -13,6 +13,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::{
+    block::VulkanBuffer,
     device::VulkanDevice,
     kernel::VulkanKernel,
     memory::VulkanMemory,
@@ -25,16 +26,11 @@ use crate::{
     order::{Event, StreamId, StreamOrder},
     pool::DevicePool,
     slot::DeviceSlot,
+    uses::DeviceUse,
 };
 
-/// How a command uses a tensor.
-#[derive(Clone, Copy)]
-pub enum VulkanUse<'s> {
-    /// It reads the tensor.
-    Read(&'s DeviceSlot<VulkanMemory>),
-    /// It writes the tensor, and may read it.
-    Write(&'s DeviceSlot<VulkanMemory>),
-}
+/// How a command uses a tensor, or memory that is no tensor's.
+pub type VulkanUse<'s> = DeviceUse<'s, VulkanMemory>;
 
 /// Records a [`VulkanProgram`].
 pub struct VulkanProgramRecorder {
@@ -77,14 +73,6 @@ impl VulkanSignal {
     }
 }
 
-impl VulkanUse<'_> {
-    fn slot(&self) -> &DeviceSlot<VulkanMemory> {
-        match self {
-            Self::Read(slot) | Self::Write(slot) => slot,
-        }
-    }
-}
-
 impl VulkanProgramRecorder {
     /// An empty program for streams of a device, whose order its pools have.
     #[must_use]
@@ -119,11 +107,7 @@ impl VulkanProgramRecorder {
         constants: &[u8],
         groups: [u32; 3],
     ) -> Result<(), VulkanProgramError> {
-        self.claim(stream, tensors)?;
-        let buffers: Vec<_> = tensors
-            .iter()
-            .map(|tensor| tensor.slot().buffer())
-            .collect();
+        let buffers = self.claim(stream, tensors)?;
         let commands = &mut self.open(stream)?.commands;
         Ok(commands.dispatch(kernel, &buffers, constants, groups)?)
     }
@@ -138,7 +122,7 @@ impl VulkanProgramRecorder {
         from: &DeviceSlot<VulkanMemory>,
         to: &DeviceSlot<VulkanMemory>,
     ) -> Result<(), VulkanProgramError> {
-        self.claim(stream, &[VulkanUse::Read(from), VulkanUse::Write(to)])?;
+        self.claim(stream, &[DeviceUse::Read(from), DeviceUse::Write(to)])?;
         let commands = &mut self.open(stream)?.commands;
         Ok(commands.copy((from.buffer(), 0), (to.buffer(), 0), from.bytes())?)
     }
@@ -193,25 +177,30 @@ impl VulkanProgramRecorder {
         })
     }
 
-    /// Tells the claims how a stream's next command uses tensors.
-    fn claim(
+    /// Tells the claims how a stream's next command uses tensors; returns their buffers.
+    fn claim<'s>(
         &mut self,
         stream: StreamId,
-        tensors: &[VulkanUse<'_>],
-    ) -> Result<(), VulkanProgramError> {
+        tensors: &[VulkanUse<'s>],
+    ) -> Result<Vec<&'s VulkanBuffer>, VulkanProgramError> {
         self.open(stream)?;
+        let mut buffers = Vec::with_capacity(tensors.len());
         for tensor in tensors {
-            let pool = tensor.slot().pool();
-            if !pool.order().is(&self.order) {
-                return Err(VulkanProgramError::OtherProgram);
+            if let Some(slot) = tensor.slot() {
+                self.keep(slot.pool())?;
             }
-            if !self.pools.iter().any(|other| other.is(pool)) {
-                self.pools.push(pool.clone());
-            }
-            match tensor {
-                VulkanUse::Read(slot) => slot.read_on(stream)?,
-                VulkanUse::Write(slot) => slot.write_on(stream)?,
-            }
+            buffers.push(tensor.on(stream)?);
+        }
+        Ok(buffers)
+    }
+
+    /// Keeps a pool as long as the program, if it has the program's order.
+    fn keep(&mut self, pool: &DevicePool<VulkanMemory>) -> Result<(), VulkanProgramError> {
+        if !pool.order().is(&self.order) {
+            return Err(VulkanProgramError::OtherProgram);
+        }
+        if !self.pools.iter().any(|other| other.is(pool)) {
+            self.pools.push(pool.clone());
         }
         Ok(())
     }

@@ -4,8 +4,13 @@ use core::time::Duration;
 
 use wgpu::{BindGroup, ComputePass, ComputePipeline, SubmissionIndex};
 
-use super::{calls::Asked, device::WgpuDevice, kernel::WgpuKernel, memory::WgpuBuffer};
-use crate::error::DeviceMemoryError;
+use super::{
+    calls::Asked,
+    device::WgpuDevice,
+    kernel::WgpuKernel,
+    memory::{WgpuBuffer, WgpuMemory},
+};
+use crate::{error::DeviceMemoryError, uses::DeviceUse};
 
 const DISPATCH: &str = "record a dispatch";
 
@@ -26,6 +31,9 @@ struct Dispatch {
     constants: Vec<u8>,
     groups: [u32; 3],
 }
+
+/// How a dispatch uses a tensor, or memory that is no tensor's.
+pub type WgpuUse<'s> = DeviceUse<'s, WgpuMemory>;
 
 /// When a submission is done.
 #[derive(Clone, Debug)]

@@ -65,7 +65,7 @@ mod commands;
 /// The version of `wgpu` whose devices these are.
 pub use wgpu;
 pub use {
-    commands::{WgpuCommands, WgpuEvent},
+    commands::{WgpuCommands, WgpuEvent, WgpuUse},
     device::{WgpuDevice, WgpuLoss, devices},
     kernel::WgpuKernel,
     memory::{WgpuBuffer, WgpuMemory},

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use orionrt_devices::{
-    DeviceArena, DevicePool, DeviceSlot, StreamId, StreamOrder,
+    DeviceArena, DevicePool, DeviceSlot,
+    DeviceUse::{Read, Write},
+    StreamId, StreamOrder,
     vulkan::{
         VulkanDevice, VulkanKernel, VulkanMemory, VulkanProgram, VulkanProgramRecorder,
         VulkanSignal, VulkanStream, VulkanUse,
-        VulkanUse::{Read, Write},
     },
 };
 use orionrt_plan::{GraphBuilder, OpId, Plan, Planner, TensorId};

@@ -2,11 +2,12 @@
 //! refused.
 
 use orionrt_devices::{
-    DeviceArena, DevicePool, DeviceSlotError, StreamId, StreamOrder,
+    DeviceArena, DevicePool, DeviceSlotError,
+    DeviceUse::{Read, Write},
+    StreamId, StreamOrder,
     vulkan::{
         VulkanCommands, VulkanDevice, VulkanKernel, VulkanMemory, VulkanProgram,
         VulkanProgramError, VulkanProgramRecorder, VulkanRecorder, VulkanStream,
-        VulkanUse::{Read, Write},
     },
 };
 use orionrt_plan::{Lifetimes, Plan, Planner, TensorId};
