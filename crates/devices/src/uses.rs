@@ -61,6 +61,7 @@ impl<'s, M: DeviceMemory> DeviceUse<'s, M> {
     }
 
     /// The slot, unless it is a constant that is used.
+    #[cfg(feature = "vulkan")]
     pub(crate) fn slot(&self) -> Option<&'s DeviceSlot<M>> {
         match self {
             Self::Read(slot)

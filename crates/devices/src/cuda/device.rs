@@ -2,14 +2,14 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, DriverError, result, sys::CUdevice_attribute_enum};
 
-use super::driver::{Asked, load};
+use super::{
+    driver::{Asked, load},
+    submissions::Submissions,
+};
 use crate::{
     error::DeviceMemoryError,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
@@ -18,12 +18,6 @@ use crate::{
 /// What addresses of the driver's own allocations are multiples of, and more than the widest access
 /// of a kernel needs.
 const ALIGNMENT: u64 = 256;
-
-/// How much work the devices of this process were given, counted when the driver has accepted it.
-///
-/// One count is right for all contexts: whoever has waited for a context may add all that was
-/// counted before, as the work of others does not use its memory.
-static SUBMITTED: AtomicU64 = AtomicU64::new(0);
 
 /// What of each device matters for planning, in the order of their numbers. No context is made, so
 /// what is free of their memory is not known.
@@ -44,8 +38,7 @@ pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
 pub struct CudaDevice {
     context: Arc<CudaContext>,
     properties: Arc<DeviceProperties>,
-    /// The largest number of a submission that is known to have ended with all before it.
-    completed: Arc<AtomicU64>,
+    submissions: Arc<Submissions>,
 }
 
 impl CudaDevice {
@@ -79,11 +72,10 @@ impl CudaDevice {
             properties(ordinal, Some(free as u64))
         });
         let properties = Arc::new(described.map_err(|error| asked.answered(error))?);
-        let completed = Arc::new(AtomicU64::new(submitted()));
         Ok(Self {
+            submissions: Submissions::of(&context),
             context,
             properties,
-            completed,
         })
     }
 
@@ -102,26 +94,23 @@ impl CudaDevice {
     /// Waits until the device has done all that this context asked of it so far.
     ///
     /// # Errors
-    /// [`DeviceMemoryError::Lost`], or a stream is being recorded.
+    /// [`DeviceMemoryError::Lost`], or a stream is being captured.
     pub fn finish(&self) -> Result<(), DeviceMemoryError> {
-        let asked = Asked::to("finish its work");
-        let submitted = submitted();
-        let finished = self.context.synchronize();
-        finished.map_err(|error| asked.answered(error))?;
-        self.completed.fetch_max(submitted, Ordering::AcqRel);
-        Ok(())
+        self.submissions.finish()
     }
 
-    /// Says that an engine has given the device work of its own which uses buffers: kernels that it
-    /// launched itself, after they were launched. An arena does not lend the bytes of such a buffer
-    /// again before that has ended.
+    /// Says that an engine has given the device work of its own which uses buffers, on streams that
+    /// this crate does not know. An arena lends the bytes of such a buffer again when the context
+    /// was waited for as a whole. Where the stream is known,
+    /// [`CudaStream::note_submission`](super::CudaStream::note_submission) is better: the arena
+    /// waits for that stream alone then.
     pub fn note_submission(&self) {
-        SUBMITTED.fetch_add(1, Ordering::AcqRel);
+        self.submissions.note(None);
     }
 
-    /// The largest number such that this submission and all before it are known to have ended.
-    pub(super) fn completed(&self) -> u64 {
-        self.completed.load(Ordering::Acquire)
+    /// What the context was given to do.
+    pub(super) fn submissions(&self) -> &Submissions {
+        &self.submissions
     }
 
     /// Makes the context the calling thread's, before its functions are called.
@@ -158,11 +147,6 @@ impl CudaDevice {
             bytes: Some((needed, heap)),
         }
     }
-}
-
-/// The number of the last submission.
-pub(super) fn submitted() -> u64 {
-    SUBMITTED.load(Ordering::Acquire)
 }
 
 fn properties(ordinal: i32, budget: Option<u64>) -> Result<DeviceProperties, DriverError> {

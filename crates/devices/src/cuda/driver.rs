@@ -166,8 +166,8 @@ fn is_loss(answer: CUresult) -> bool {
     )
 }
 
-/// Whether a call is refused as long as a stream is being recorded.
-pub(super) fn is_of_recording(answer: CUresult) -> bool {
+/// Whether a call is refused as long as a stream is being captured.
+pub(super) fn is_of_capture(answer: CUresult) -> bool {
     use CUresult::*;
     matches!(
         answer,

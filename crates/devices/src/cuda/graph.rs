@@ -1,4 +1,4 @@
-//! Graphs: what a stream was asked for, recorded once, launched many times.
+//! Graphs: what a stream was asked for, captured once, launched many times.
 
 #![allow(unsafe_code)]
 
@@ -13,9 +13,9 @@ use cudarc::driver::{
 use super::{driver::Asked, stream::CudaStream};
 use crate::error::DeviceMemoryError;
 
-const RECORD: &str = "record a graph";
+const CAPTURE: &str = "capture a graph";
 
-/// What a stream was asked for, recorded once, to be launched many times. The addresses of a
+/// What a stream was asked for, captured once, to be launched many times. The addresses of a
 /// block's buffers never change, so the graph stays valid.
 pub struct CudaGraph {
     stream: CudaStream,
@@ -24,39 +24,39 @@ pub struct CudaGraph {
     kept: Vec<Box<dyn Any>>,
 }
 
-/// Ends a recording that was begun, also if it is not completed.
-struct Recording<'stream> {
+/// Ends a capture that was begun, also if it is not completed.
+struct Capture<'stream> {
     stream: &'stream CudaStream,
     ended: bool,
 }
 
 impl CudaGraph {
-    /// Records what the stream is asked for meanwhile, which is not done yet. The graph keeps what
-    /// it is given, such as the kernels and buffers that were recorded.
+    /// Captures what the stream is asked for meanwhile, which is not done yet. The graph keeps what
+    /// it is given, such as the kernels and buffers that were captured.
     ///
     /// # Errors
-    /// That of `record`; the stream is being recorded already, it was asked for something that
-    /// cannot be recorded, or for nothing at all.
-    pub fn record(
+    /// That of `ask`; the stream is being captured already, it was asked for something that
+    /// cannot be captured, or for nothing at all.
+    pub fn capture(
         stream: &CudaStream,
         kept: Vec<Box<dyn Any>>,
-        record: impl FnOnce(&CudaStream) -> Result<(), DeviceMemoryError>,
+        ask: impl FnOnce(&CudaStream) -> Result<(), DeviceMemoryError>,
     ) -> Result<Self, DeviceMemoryError> {
-        let asked = Asked::to(RECORD);
+        let asked = Asked::to(CAPTURE);
         let mode = CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         let begun = stream.stream().begin_capture(mode);
         begun.map_err(|error| asked.answered(error))?;
-        let mut recording = Recording {
+        let mut capture = Capture {
             stream,
             ended: false,
         };
-        record(stream)?;
-        // An error may be of the context, and the recording not ended: it is ended in `Drop` then.
+        ask(stream)?;
+        // An error may be of the context, and the capture not ended: it is ended in `Drop` then.
         let ended = stream.stream().end_capture(CUgraphInstantiate_flags(0));
         let graph = ended.map_err(|error| asked.answered(error))?;
-        recording.ended = true;
+        capture.ended = true;
         let nothing = DeviceMemoryError::Refused {
-            action: RECORD,
+            action: CAPTURE,
             answer: "the stream was asked for nothing".to_owned(),
         };
         Ok(Self {
@@ -66,14 +66,14 @@ impl CudaGraph {
         })
     }
 
-    /// Asks the stream for what was recorded of it.
+    /// Asks the stream for what was captured of it.
     ///
     /// # Errors
-    /// The stream is being recorded, the driver refuses it, or the device is lost.
+    /// The stream is being captured, the driver refuses it, or the device is lost.
     pub fn launch(&mut self) -> Result<(), DeviceMemoryError> {
         let launched = self.graph.launch();
         launched.map_err(|error| Asked::to("launch a graph").answered(error))?;
-        self.stream.device().note_submission();
+        self.stream.note_submission();
         Ok(())
     }
 }
@@ -91,16 +91,16 @@ impl fmt::Debug for CudaGraph {
     }
 }
 
-impl Drop for Recording<'_> {
+impl Drop for Capture<'_> {
     fn drop(&mut self) {
         if self.ended || self.stream.device().bind_in_drop().is_err() {
             return;
         }
         // SAFETY: the stream is one of the context, which is current, and lives.
-        let recorded = unsafe { result::stream::end_capture(self.stream.stream().cu_stream()) };
-        // What was recorded so far is dropped. That it was not valid, or was ended before, is of no
-        // other call's interest: the error of `record` says what has failed.
-        if let Some(graph) = recorded.ok().filter(|graph| !graph.is_null()) {
+        let captured = unsafe { result::stream::end_capture(self.stream.stream().cu_stream()) };
+        // What was captured so far is dropped. That it was not valid, or was ended before, is of no
+        // other call's interest: the error of `ask` says what has failed.
+        if let Some(graph) = captured.ok().filter(|graph| !graph.is_null()) {
             // SAFETY: the driver gave the graph just now, and nobody else has it.
             let destroyed = unsafe { result::graph::destroy(graph) };
             self.stream.device().context().record_err(destroyed);

@@ -73,10 +73,10 @@ impl CudaKernel {
     /// # Safety
     /// The kernel must have exactly these parameters, and use no memory but these buffers. They,
     /// the kernel and whatever else it uses must be kept until the stream has done it, and if the
-    /// stream is being recorded, as long as the graph is launched: [`CudaGraph::record`] keeps what
-    /// it is given.
+    /// stream is being captured, as long as the graph is launched: [`CudaGraph::capture`] keeps
+    /// what it is given.
     ///
-    /// [`CudaGraph::record`]: super::CudaGraph::record
+    /// [`CudaGraph::capture`]: super::CudaGraph::capture
     ///
     /// # Errors
     /// The stream is of another context, the driver refuses it, or the device is lost.
@@ -120,7 +120,7 @@ impl CudaKernel {
             )
         };
         launched.map_err(|error| asked.answered(error))?;
-        device.note_submission();
+        stream.note_submission();
         Ok(())
     }
 }

@@ -8,12 +8,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use cudarc::driver::{result, sys::CUdeviceptr};
 
-use super::{
-    block::Block,
-    device::{CudaDevice, submitted},
-    driver::Asked,
-    stream::CudaStream,
-};
+use super::{block::Block, device::CudaDevice, driver::Asked, stream::CudaStream};
 use crate::{error::DeviceMemoryError, memory::DeviceMemory, properties::DeviceProperties};
 
 const BUFFER: &str = "make a buffer of a range";
@@ -22,9 +17,10 @@ const DOWNLOAD: &str = "download from a buffer";
 
 /// One block of a device's memory. Its addresses never change.
 ///
-/// A range of an arena that is dropped is lent again when the context has been waited for as a
-/// whole, by [`CudaDevice::finish`] or by the arena where it has no other room: the driver is not
-/// asked how far single streams are.
+/// A range of an arena that is dropped is lent again when the kernels and graphs that were launched
+/// before are done: an event is recorded behind them on each of their streams, and the driver is
+/// asked for it. Nothing waits for the context as a whole, unless a stream was dropped before its
+/// work was done, or an engine has called [`CudaDevice::note_submission`].
 ///
 /// The block is given back to the driver when this and all of its buffers are dropped; whoever is
 /// the last waits until the device has done all its work.
@@ -85,8 +81,8 @@ impl CudaMemory {
     ///
     /// # Errors
     /// The slice has another size than the buffer, the buffer or the stream are of another block or
-    /// device, the stream is being recorded, or the device is lost. If another thread begins to
-    /// record the stream meanwhile, this waits for the end of that recording, which is invalid.
+    /// device, the stream is being captured, or the device is lost. If another thread begins to
+    /// capture the stream meanwhile, this waits for the end of that capture, which is invalid.
     pub fn upload<T: Pod>(
         &self,
         stream: &CudaStream,
@@ -109,9 +105,9 @@ impl CudaMemory {
     ///
     /// # Errors
     /// The slice has another size than the buffer, the buffer or the stream are of another block or
-    /// device, the stream is being recorded, or the device is lost. What the slice has then is not
-    /// specified. If another thread begins to record the stream meanwhile, this waits for the end
-    /// of that recording, which is invalid.
+    /// device, the stream is being captured, or the device is lost. What the slice has then is not
+    /// specified. If another thread begins to capture the stream meanwhile, this waits for the end
+    /// of that capture, which is invalid.
     pub fn download<T: Pod>(
         &self,
         stream: &CudaStream,
@@ -154,7 +150,7 @@ impl CudaMemory {
             });
         }
         self.device().bind(Asked::to(action))?;
-        stream.check_not_recorded(action)
+        stream.check_not_captured(action)
     }
 }
 
@@ -197,18 +193,15 @@ impl DeviceMemory for CudaMemory {
     }
 
     fn submitted(&self) -> u64 {
-        submitted()
+        self.device().submissions().last()
     }
 
     fn completed(&self) -> Result<u64, DeviceMemoryError> {
-        Ok(self.device().completed())
+        self.device().submissions().ended()
     }
 
     fn wait_for(&self, submission: u64) -> Result<(), DeviceMemoryError> {
-        match submission <= self.device().completed() {
-            true => Ok(()),
-            false => self.device().finish(),
-        }
+        self.device().submissions().wait(submission)
     }
 }
 

@@ -1,16 +1,18 @@
 //! Device memory through CUDA's driver: planned tensors as addresses of one block, which stay the
-//! same, so that graphs that were recorded with them can be launched again and again.
+//! same, so that graphs that were captured with them can be launched again and again.
 //!
 //! ```text
-//!   streams   CudaStreams: several streams with the order that claims on tensors follow
-//!   graph     CudaGraph: what a stream was asked for, recorded once, launched many times
-//!   kernel    CudaKernel: a function of a module in PTX
-//!   memory    CudaMemory: one block, its ranges as CudaBuffer, transfers of typed slices
-//!   pinned    CudaPinned: an arena's memory, from which the device copies directly
-//!   block     memory that is allocated at once, or mapped into reserved addresses as it is needed
-//!   stream    CudaStream and CudaEvent: work in order, and the order between streams
-//!   device    CudaDevice: opened by number, or the engine's own context
-//!   driver    the driver's library: whether it is there, its answers as errors
+//!   streams      CudaStreams: several streams with the order that claims on tensors follow
+//!   graph        CudaGraph: what a stream was asked for, captured once, launched many times
+//!   kernel       CudaKernel: a function of a module in PTX
+//!   memory       CudaMemory: one block, its ranges as CudaBuffer, transfers of typed slices
+//!   pinned       CudaPinned: an arena's memory, from which the device copies directly
+//!   block        memory, allocated at once, or mapped into reserved addresses as it is needed
+//!   stream       CudaStream and CudaEvent: work in order, and the order between streams
+//!   device       CudaDevice: opened by number, or the engine's own context
+//!   submissions  what the context was given to do, with events behind it
+//!   relaxed      calls in a thread that captures a stream
+//!   driver       the driver's library: whether it is there, its answers as errors
 //! ```
 //!
 //! The driver's library is looked for when a device is opened: programs with this feature are built
@@ -42,6 +44,8 @@
 
 // A file uses only files above it in this list.
 mod driver;
+mod relaxed;
+mod submissions;
 mod device;
 mod stream;
 mod block;

@@ -8,19 +8,17 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cudarc::driver::{
-    self, DriverError, result,
-    sys::{self, CUstreamCaptureMode_enum, CUstreamCaptureStatus_enum},
-};
+use cudarc::driver::{self, DriverError, result, sys::CUstreamCaptureStatus_enum};
 
 use super::{
     device::CudaDevice,
-    driver::{Asked, is_of_recording},
+    driver::{Asked, is_of_capture},
+    relaxed::Relaxed,
 };
 use crate::error::DeviceMemoryError;
 
-/// How long the end of another thread's recording is waited for before it is looked for again.
-const RECORDED: Duration = Duration::from_millis(1);
+/// How long the end of another thread's capture is waited for before it is looked for again.
+const CAPTURED: Duration = Duration::from_millis(1);
 
 /// A stream: what it is asked for is done in that order, and in no order with other streams but
 /// that of events. A clone is the same stream.
@@ -30,7 +28,7 @@ pub struct CudaStream {
     stream: Arc<driver::CudaStream>,
 }
 
-/// A point of a stream: all that the stream was asked for before. A clone is the same point.
+/// An event of a stream, behind all that the stream was asked for before. A clone is the same one.
 #[derive(Clone, Debug)]
 pub struct CudaEvent {
     event: Arc<driver::CudaEvent>,
@@ -79,7 +77,14 @@ impl CudaStream {
         &self.device
     }
 
-    /// The point that the stream has reached when all that it was asked for so far is done.
+    /// Says that an engine has given the stream work of its own which uses buffers, such as kernels
+    /// that it launched itself, after they were launched. An arena does not lend the bytes of such
+    /// a buffer again before that has ended.
+    pub fn note_submission(&self) {
+        self.device.submissions().note(Some(&self.stream));
+    }
+
+    /// An event that the stream reaches when all that it was asked for so far is done.
     ///
     /// # Errors
     /// The driver refuses it, or the device is lost.
@@ -91,7 +96,7 @@ impl CudaStream {
         Ok(CudaEvent { event })
     }
 
-    /// Has the stream wait for a point of another one, before it does what it is asked for next.
+    /// Has the stream wait for an event of another one, before it does what it is asked for next.
     /// The other one may be a stream of another device. The host does not wait.
     ///
     /// # Errors
@@ -105,7 +110,7 @@ impl CudaStream {
     /// Waits until the stream has done all that it was asked for.
     ///
     /// # Errors
-    /// [`DeviceMemoryError::Lost`], or the stream is being recorded.
+    /// [`DeviceMemoryError::Lost`], or the stream is being captured.
     pub fn finish(&self) -> Result<(), DeviceMemoryError> {
         let asked = Asked::to("finish a stream");
         let finished = self.stream.synchronize();
@@ -115,9 +120,9 @@ impl CudaStream {
     /// Waits until the stream has done a transfer that it has accepted: when this returns, also
     /// with an error, the device uses the host's slice no more. The context is current.
     ///
-    /// The driver refuses to wait while another thread records this stream. The wait is repeated
-    /// then until the recording has ended. Its error is returned all the same: the transfer may
-    /// have become part of that recording, which waiting for it invalidates.
+    /// The driver refuses to wait while another thread captures this stream. The wait is repeated
+    /// then until the capture has ended. Its error is returned all the same: the transfer may
+    /// have become part of that capture, which waiting for it invalidates.
     pub(super) fn finish_transfer(&self) -> Result<(), DriverError> {
         let _relaxed = Relaxed::begin();
         let mut answer = Ok(());
@@ -125,12 +130,12 @@ impl CudaStream {
             // SAFETY: the stream is one of the context, which is current, and lives.
             let finished = unsafe { result::stream::synchronize(self.stream.cu_stream()) };
             answer = answer.and(finished);
-            let finished = finished.or_else(|error| match is_of_recording(error.0) {
+            let finished = finished.or_else(|error| match is_of_capture(error.0) {
                 true => Err(error),
                 false => result::ctx::synchronize(),
             });
             match finished {
-                Err(DriverError(error)) if is_of_recording(error) => thread::sleep(RECORDED),
+                Err(DriverError(error)) if is_of_capture(error) => thread::sleep(CAPTURED),
                 // Any other refusal of both is of a context that does no work any more.
                 _ => return answer,
             }
@@ -138,13 +143,13 @@ impl CudaStream {
     }
 
     /// Refuses what must not become part of a graph.
-    pub(super) fn check_not_recorded(&self, action: &'static str) -> Result<(), DeviceMemoryError> {
+    pub(super) fn check_not_captured(&self, action: &'static str) -> Result<(), DeviceMemoryError> {
         let status = self.stream.capture_status();
         match status.map_err(|error| Asked::to(action).answered(error))? {
             CUstreamCaptureStatus_enum::CU_STREAM_CAPTURE_STATUS_NONE => Ok(()),
             _ => Err(DeviceMemoryError::Refused {
                 action,
-                answer: "the stream is being recorded, and a graph would use the host's slice \
+                answer: "the stream is being captured, and a graph would use the host's slice \
                          each time it is launched"
                     .to_owned(),
             }),
@@ -152,32 +157,8 @@ impl CudaStream {
     }
 }
 
-/// Lets the thread wait for a stream though it records another one, which the driver refuses
-/// otherwise: the thread could wait for what it records. What it was before is restored in `Drop`.
-struct Relaxed(CUstreamCaptureMode_enum);
-
-impl Relaxed {
-    fn begin() -> Self {
-        let mut mode = CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_RELAXED;
-        exchange(&mut mode);
-        Self(mode)
-    }
-}
-
-impl Drop for Relaxed {
-    fn drop(&mut self) {
-        exchange(&mut self.0);
-    }
-}
-
-/// Exchanges what the thread may do while a stream is recorded. A refusal changes nothing.
-fn exchange(mode: &mut CUstreamCaptureMode_enum) {
-    // SAFETY: the driver reads one of its modes, and writes one of them there.
-    let _ = unsafe { sys::cuThreadExchangeStreamCaptureMode(mode) };
-}
-
 impl CudaEvent {
-    /// Whether all before this point is done.
+    /// Whether all before this event is done.
     ///
     /// # Errors
     /// [`DeviceMemoryError::Lost`].
@@ -187,7 +168,7 @@ impl CudaEvent {
         done.map_err(|error| asked.answered(error))
     }
 
-    /// Waits until all before this point is done.
+    /// Waits until all before this event is done.
     ///
     /// # Errors
     /// [`DeviceMemoryError::Lost`].

@@ -52,7 +52,7 @@ pub struct CudaStreams {
     order: StreamOrder,
 }
 
-/// A point of a stream, or of the host's work, for which others can wait.
+/// An event of a stream, or of the host's work, for which others can wait.
 #[derive(Clone)]
 pub struct CudaSignal {
     /// Nothing for the host: what it has done is done.
@@ -107,7 +107,7 @@ impl CudaStreams {
         })
     }
 
-    /// A point behind all work that a stream was given up to now, or that the host has done.
+    /// An event behind all work that a stream was given up to now, or that the host has done.
     ///
     /// # Errors
     /// There is no such stream, the driver refuses it, or the device is lost.

@@ -31,6 +31,7 @@ const ILLEGAL_ADDRESS: u32 = 700;
 const CAPTURE_UNSUPPORTED: u32 = 900;
 const CAPTURE_RELAXED: c_uint = 2;
 const CAPTURE_INVALIDATED: u32 = 901;
+const CAPTURED_EVENT: u32 = 907;
 
 const MEMORY: usize = 64 << 20;
 const GRANULARITY: usize = 1 << 16;
@@ -63,6 +64,8 @@ struct Event {
     stream: usize,
     signalled: u64,
     reached: u64,
+    /// The last signal became part of a graph: nobody can ask for it.
+    is_captured: bool,
 }
 
 #[derive(Default)]
@@ -661,24 +664,52 @@ pub extern "C" fn cuEventRecord(event: usize, stream: usize) -> u32 {
         };
         at.stream = stream;
         at.signalled += 1;
+        let streams = &model.streams;
+        at.is_captured = streams.get(&stream).is_some_and(|it| it.recording.is_some());
         let number = at.signalled;
         model.ask(stream, Work::Signal(event, number))
     })
 }
 
+/// Whether a thread that captures a stream does something that it may not do then, which makes its
+/// capture invalid.
+fn is_forbidden(model: &mut Model) -> bool {
+    let is_forbidden = RECORDED.get() > 0 && MODE.get() != CAPTURE_RELAXED;
+    let streams = model.streams.values_mut();
+    for stream in streams.filter(|stream| is_forbidden && stream.recording.is_some()) {
+        stream.is_invalid = true;
+    }
+    is_forbidden
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventQuery(event: usize) -> u32 {
-    asked(|model| match model.events.get(&event) {
-        Some(event) if event.reached >= event.signalled => SUCCESS,
-        Some(_) => NOT_READY,
-        None => INVALID_VALUE,
+    asked(|model| {
+        if is_forbidden(model) {
+            return CAPTURE_UNSUPPORTED;
+        }
+        match model.events.get(&event) {
+            Some(event) if event.is_captured => CAPTURED_EVENT,
+            Some(event) if event.reached >= event.signalled => SUCCESS,
+            Some(_) => NOT_READY,
+            None => INVALID_VALUE,
+        }
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventSynchronize(event: usize) -> u32 {
     asked(|model| {
-        let number = model.events.get(&event).map_or(0, |event| event.signalled);
+        if is_forbidden(model) {
+            return CAPTURE_UNSUPPORTED;
+        }
+        let (number, is_captured) = match model.events.get(&event) {
+            Some(event) => (event.signalled, event.is_captured),
+            None => return INVALID_VALUE,
+        };
+        if is_captured {
+            return CAPTURED_EVENT;
+        }
         model.reach(event, number);
         if model.lost { ILLEGAL_ADDRESS } else { SUCCESS }
     })
