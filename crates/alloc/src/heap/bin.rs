@@ -5,19 +5,21 @@
 //! Limits start small, double while a class is in demand, and settle at an eighth of the capacity
 //! while objects of it only come back.
 //!
-//! Its room and the number of objects popped from it share one [word](super::bin_word).
-//! Objects lie at the end of the array, behind the room, the newest first, and a null pointer lies
-//! behind the last cell: popping does not have to compare a length.
+//! The cells of all classes are one array. A bin's objects lie at the end of its part, the newest
+//! first, and a null pointer lies behind them: popping does not have to compare a length. Where the
+//! newest object is and how many have been popped share one [word](super::bin_word). These words
+//! are an array by class, and so are the numbers of the first cells that may be used: a call finds
+//! what it needs by the class alone, without the address of a bin.
 //!
 //! ```text
 //!   … beyond the limit │        │        │ newest │ object │ oldest │ null
-//!                 base ┴───── room ──────┘
+//!                       └ first                                       └ end
 //! ```
 //!
-//! Invariant: `base` is `limit` cells before the null pointer, `limit` is at most `capacity`, and
-//! room is at most `limit`; cells from the room on are objects. One thread at a time uses a bin,
-//! the one whose cache it is in; others only read its counters, which are atomic for that reason
-//! alone.
+//! Invariant: a bin's `first` is at most its capacity of cells before its end; its newest object,
+//! or the null pointer if there is none, is in a cell from the first to the end, and all cells from
+//! there to the end are objects. One thread at a time uses a bin, the one whose cache it is in;
+//! others only read its word and `first`, which are atomic for that reason alone.
 
 use core::{
     cell::Cell,
@@ -28,8 +30,8 @@ use core::{
 };
 
 use super::{
-    bin_word::BinWord,
-    class::{Class, cold_path},
+    bin_word::{BinWord, PoppedBefore},
+    class::{CLASSES, Class, cold_path},
 };
 use orionrt_sys::checker::hidden;
 
@@ -43,7 +45,7 @@ const LEAST_CAPACITY: usize = 4;
 const FIRST_LIMIT: usize = 4;
 /// The limit of an idle bin is this part of its capacity, so that objects which only come back
 /// leave in batches.
-const IDLE_PART: u16 = 8;
+const IDLE_PART: usize = 8;
 
 /// The number of cells that a bin of this class has.
 pub(super) const fn capacity(class: Class) -> usize {
@@ -60,106 +62,192 @@ const fn most(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
-/// The free objects of one class that a thread has.
+/// The number of the cell with the null pointer, behind the others, of each class.
+const ENDS: [u16; CLASSES] = {
+    let (mut ends, mut end, mut index) = ([0; CLASSES], 0, 0);
+    while index < CLASSES {
+        end += capacity(Class::numbered(index));
+        ends[index] = end as u16;
+        end += 1;
+        index += 1;
+    }
+    ends
+};
+
+/// The number of cells of all classes.
+const CELLS: usize = ENDS[CLASSES - 1] as usize + 1;
+// They can be numbered by `u16`.
+const _: () = {
+    let (mut sum, mut index) = (0, 0);
+    while index < CLASSES {
+        sum += 1 + capacity(Class::numbered(index));
+        index += 1;
+    }
+    assert!(sum == CELLS && sum <= u16::MAX as usize);
+};
+
+/// The bins of a thread, one for each class.
 #[derive(Debug)]
-pub(super) struct Bin {
-    pub(super) counters: BinWord,
-    base: Cell<*const Cell<*mut u8>>,
-    limit: AtomicU16,
-    capacity: u16,
-    /// The low bits of `popped` at the last sweep.
+#[repr(C)]
+pub(super) struct Bins {
+    words: [BinWord; CLASSES],
+    /// The number of the first cell that may be used.
+    firsts: [AtomicU16; CLASSES],
+    rarely: [RarelyUsed; CLASSES],
+    cells: [Cell<*mut u8>; CELLS],
+}
+
+/// What a bin needs now and then.
+#[derive(Debug)]
+struct RarelyUsed {
+    popped_before: PoppedBefore,
+    /// The low bits of the number of popped objects at the last sweep.
     popped_at_sweep: Cell<u32>,
 }
 
-impl Bin {
-    /// A bin without cells.
+impl Bins {
+    /// Bins that are never used.
     pub(super) const fn unused() -> Self {
         Self {
-            counters: BinWord::new(),
-            base: Cell::new(ptr::null()),
-            limit: AtomicU16::new(0),
-            capacity: 0,
-            popped_at_sweep: Cell::new(0),
+            words: [const { BinWord::new() }; CLASSES],
+            firsts: [const { AtomicU16::new(0) }; CLASSES],
+            rarely: [const {
+                RarelyUsed {
+                    popped_before: PoppedBefore::new(),
+                    popped_at_sweep: Cell::new(0),
+                }
+            }; CLASSES],
+            cells: [const { Cell::new(ptr::null_mut()) }; CELLS],
         }
     }
 
-    /// Makes this an empty bin of `capacity` cells.
-    ///
-    /// # Safety
-    /// The cells are initialised, the one behind them is null, and all of them are this bin's
-    /// alone, for ever.
-    pub(super) unsafe fn open(&mut self, cells: *const Cell<*mut u8>, capacity: usize) {
-        self.capacity = capacity as u16;
-        // SAFETY: the null pointer behind the last cell.
-        self.base.set(unsafe { cells.add(capacity) });
-        self.set_limit(FIRST_LIMIT);
+    /// Makes bins whose bytes are all zero empty ones.
+    pub(super) fn open(&mut self) {
+        for class in Class::all() {
+            let end = ENDS[class.index()];
+            self.words[class.index()].set_newest(end.into());
+            *self.firsts[class.index()].get_mut() = end - FIRST_LIMIT as u16;
+        }
     }
 
+    /// The bin of a class.
+    #[inline(always)]
+    pub(super) fn bin(&self, class: Class) -> Bin<'_> {
+        Bin { bins: self, class }
+    }
+}
+
+/// The free objects of one class that a thread has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bin<'b> {
+    bins: &'b Bins,
+    class: Class,
+}
+
+impl Bin<'_> {
     /// Takes the object that came last; `None` if there is none, or if this pop is to
     /// [fail](BinWord::is_due).
     #[inline(always)]
-    pub(super) fn pop(&self) -> Option<NonNull<u8>> {
+    pub(super) fn pop(self) -> Option<NonNull<u8>> {
         // Two predicted branches are fewer instructions than one on the combined condition.
-        let Some((room, next)) = self.counters.before_pop() else {
+        let Some((newest, next)) = self.word().before_pop() else {
             cold_path();
             return None;
         };
-        // SAFETY: a cell up to the limit, or the null pointer behind them.
-        let cell = unsafe { &*self.base.get().add(room) };
-        let object = NonNull::new(hidden(cell.get()))?;
-        self.counters.pop(next);
+        let object = NonNull::new(hidden(self.cell(newest).get()))?;
+        self.word().pop(next);
         Some(object)
     }
 
     /// Adds an object; `false` if there is no room.
     #[inline(always)]
-    pub(super) fn push(&self, object: *mut u8) -> bool {
-        let Some(room) = self.counters.push() else {
+    pub(super) fn push(self, object: *mut u8) -> bool {
+        let Some(newest) = self.word().push(self.first().load(Relaxed)) else {
             return false;
         };
-        // SAFETY: a cell up to the limit.
-        unsafe { &*self.base.get().add(room - 1) }.set(hidden(object));
+        self.cell(newest).set(hidden(object));
         true
     }
 
+    #[inline(always)]
+    fn word(&self) -> &BinWord {
+        // SAFETY: a class's index is below `CLASSES`.
+        unsafe { self.bins.words.get_unchecked(self.class.index()) }
+    }
+
+    #[inline(always)]
+    fn first(&self) -> &AtomicU16 {
+        // SAFETY: a class's index is below `CLASSES`.
+        unsafe { self.bins.firsts.get_unchecked(self.class.index()) }
+    }
+
+    #[inline(always)]
+    fn cell(&self, number: usize) -> &Cell<*mut u8> {
+        // SAFETY: a word has the number of a cell, or that of the null pointer behind them.
+        unsafe { self.bins.cells.get_unchecked(number) }
+    }
+
+    fn rarely(&self) -> &RarelyUsed {
+        &self.bins.rarely[self.class.index()]
+    }
+
+    fn end(self) -> usize {
+        ENDS[self.class.index()].into()
+    }
+
+    fn capacity(self) -> usize {
+        capacity(self.class)
+    }
+
     /// The number of objects; an estimate if another thread asks.
-    pub(super) fn len(&self) -> usize {
-        self.limit().saturating_sub(self.counters.room())
+    pub(super) fn len(self) -> usize {
+        self.end() - self.word().newest()
     }
 
-    pub(super) fn limit(&self) -> usize {
-        self.limit.load(Relaxed).into()
+    pub(super) fn limit(self) -> usize {
+        self.end() - usize::from(self.first().load(Relaxed))
     }
 
-    /// The cells up to the limit.
-    fn cells(&self) -> &[Cell<*mut u8>] {
-        // SAFETY: by the invariant; all were initialised when the cache was made.
-        unsafe { slice::from_raw_parts(self.base.get(), self.limit()) }
+    /// Whether the next pop is the one that fails.
+    pub(super) fn is_due(self) -> bool {
+        self.word().is_due()
+    }
+
+    /// How many objects have been popped so far; an estimate if another thread asks.
+    pub(super) fn popped(self) -> u64 {
+        self.word().popped(&self.rarely().popped_before)
+    }
+
+    /// Has the pop after `pops - 1` others fail, as [`BinWord::arm`] does.
+    pub(super) fn arm(self, pops: u64) {
+        self.word().arm(&self.rarely().popped_before, pops);
+    }
+
+    /// Counts an object that was due, and came from elsewhere; the next one is due after `pops`.
+    #[cfg(any(test, feature = "profile"))]
+    pub(super) fn pop_elsewhere(self, pops: u64) {
+        self.word()
+            .pop_elsewhere(&self.rarely().popped_before, pops);
     }
 
     /// The cells of the objects, the newest first.
     fn objects(&self) -> &[Cell<*mut u8>] {
-        &self.cells()[self.counters.room()..]
+        &self.bins.cells[self.word().newest()..self.end()]
     }
 
-    fn set_len(&self, length: usize) {
+    fn set_len(self, length: usize) {
         debug_assert!(length <= self.limit());
-        self.counters.set_room(self.limit().saturating_sub(length));
+        self.word().set_newest(self.end() - length);
     }
 
     /// Changes the limit to one of at least the present length and at most the capacity.
-    fn set_limit(&self, limit: usize) {
-        let (length, base) = (self.len(), self.base.get());
-        debug_assert!(length <= limit && limit <= usize::from(self.capacity));
-        // Not by way of `cells`: a pointer from that slice may not be used beyond it.
-        // SAFETY: to the null pointer, before which the array has `capacity` cells.
-        self.base.set(unsafe { base.add(self.limit()).sub(limit) });
-        self.limit.store(limit as u16, Relaxed);
-        self.set_len(length);
+    fn set_limit(self, limit: usize) {
+        debug_assert!(self.len() <= limit && limit <= self.capacity());
+        self.first().store((self.end() - limit) as u16, Relaxed);
     }
 
     /// How many objects to refill the empty bin with; the limit grows with demand.
-    pub(super) fn refill_size(&self) -> usize {
+    pub(super) fn refill_size(self) -> usize {
         let want = self.limit() / 2;
         self.double_limit();
         want.max(1)
@@ -167,9 +255,10 @@ impl Bin {
 
     /// Adds up to `want` objects from the depot, which `fill` writes to the first of the cells that
     /// it is passed; it returns how many. What comes first is popped first.
-    pub(super) fn refill(&self, want: usize, fill: impl FnOnce(&[Cell<*mut u8>]) -> usize) {
-        let (room, length) = (self.counters.room(), self.len());
-        let cells = &self.cells()[room - want.min(room)..room];
+    pub(super) fn refill(self, want: usize, fill: impl FnOnce(&[Cell<*mut u8>]) -> usize) {
+        let (length, newest) = (self.len(), self.word().newest());
+        let want = want.min(self.limit() - length);
+        let cells = &self.bins.cells[newest - want..newest];
         let found = fill(cells).min(cells.len());
         let gap = cells.len() - found;
         if gap > 0 {
@@ -182,7 +271,7 @@ impl Bin {
 
     /// Removes the objects that have been here longest, all but `keep`, and passes them on.
     #[inline]
-    pub(super) fn drain_oldest(&self, keep: usize, pass: impl FnOnce(&[*mut u8])) {
+    pub(super) fn drain_oldest(self, keep: usize, pass: impl FnOnce(&[*mut u8])) {
         let length = self.len();
         let leaving = length - keep.min(length);
         let mut objects = [const { MaybeUninit::uninit() }; MOST_OBJECTS];
@@ -201,27 +290,27 @@ impl Bin {
     }
 
     /// Doubles the limit: the class is in demand.
-    pub(super) fn double_limit(&self) {
-        self.set_limit((self.limit() * 2).min(self.capacity.into()));
+    pub(super) fn double_limit(self) {
+        self.set_limit((self.limit() * 2).min(self.capacity()));
     }
 
     /// Halves the limit, or doubles it, towards that of an idle bin, but not below the length: the
     /// class is not in demand.
-    pub(super) fn settle_limit(&self) {
-        let idle = usize::from(self.capacity / IDLE_PART).max(FIRST_LIMIT);
+    pub(super) fn settle_limit(self) {
+        let idle = (self.capacity() / IDLE_PART).max(FIRST_LIMIT);
         let limit = self.limit();
         self.set_limit(idle.clamp(limit / 2, 2 * limit).max(self.len()));
     }
 
     /// Sets the limit to the first one, but not below the length.
-    pub(super) fn reset_limit(&self) {
+    pub(super) fn reset_limit(self) {
         self.set_limit(FIRST_LIMIT.max(self.len()));
     }
 
     /// Whether nothing has been popped since the last call.
-    pub(super) fn is_unused_since_sweep(&self) -> bool {
-        let popped = self.counters.popped() as u32;
-        self.popped_at_sweep.replace(popped) == popped
+    pub(super) fn is_unused_since_sweep(self) -> bool {
+        let popped = self.popped() as u32;
+        self.rarely().popped_at_sweep.replace(popped) == popped
     }
 }
 

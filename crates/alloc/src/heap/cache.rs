@@ -15,23 +15,13 @@ use core::{
 };
 
 use super::{
-    bin::{Bin, capacity},
-    class::{CLASSES, Class, PAGE},
+    bin::{Bin, Bins},
+    class::{Class, PAGE},
     zone_map::{KIND_NONE, ZoneMap},
 };
 #[cfg(feature = "profile")]
 use super::{sampling::Sampler, thread_stack::ThreadStack};
 use orionrt_sys::mapping::{self, Mapping};
-
-/// The number of cells of all bins, with a null pointer behind those of each.
-const CELLS: usize = {
-    let (mut sum, mut index) = (0, 0);
-    while index < CLASSES {
-        sum += 1 + capacity(Class::numbered(index));
-        index += 1;
-    }
-    sum
-};
 
 /// The address of a heap, which says whose a cache is. Nothing here dereferences it.
 pub(crate) type HeapAddress = *const ();
@@ -55,12 +45,11 @@ pub(crate) struct Cache {
     pub(super) sampling_mean: Cell<u64>,
     /// Counts calls that took the slow path.
     pub(super) slow_paths: Cell<u32>,
-    bins: [Bin; CLASSES],
+    bins: Bins,
     /// The next of all caches of the heap, and the next of those without a thread; kept by the
     /// heap's [`Caches`].
     next: Cell<*const Cache>,
     next_idle: Cell<*const Cache>,
-    cells: [Cell<*mut u8>; CELLS],
     /// What is known of the stack of the thread.
     #[cfg(feature = "profile")]
     pub(super) stack: ThreadStack,
@@ -96,10 +85,9 @@ impl Cache {
             #[cfg(feature = "profile")]
             sampling_mean: Cell::new(0),
             slow_paths: Cell::new(0),
-            bins: [const { Bin::unused() }; CLASSES],
+            bins: Bins::unused(),
             next: Cell::new(ptr::null()),
             next_idle: Cell::new(ptr::null()),
-            cells: [const { Cell::new(ptr::null_mut()) }; CELLS],
             #[cfg(feature = "profile")]
             stack: ThreadStack::new(),
         }
@@ -124,15 +112,7 @@ impl Cache {
         cache.first_zone_base = first_zone.base().addr().get();
         cache.first_zone_pages = first_zone.pages();
         cache.first_zone_kinds = first_zone.kinds().as_ptr();
-        let mut cells = cache.cells.as_ptr();
-        for class in Class::all() {
-            let bin = &mut cache.bins[class.index()];
-            // SAFETY: `CELLS` is the sum of all; zeros are null pointers, and no other bin's.
-            unsafe {
-                bin.open(cells, capacity(class));
-                cells = cells.add(1 + capacity(class));
-            }
-        }
+        cache.bins.open();
         Some(cache)
     }
 
@@ -149,9 +129,8 @@ impl Cache {
 
     /// The bin of a class.
     #[inline(always)]
-    pub(super) fn bin(&self, class: Class) -> &Bin {
-        // SAFETY: a class's index is below `CLASSES`.
-        unsafe { self.bins.get_unchecked(class.index()) }
+    pub(super) fn bin(&self, class: Class) -> Bin<'_> {
+        self.bins.bin(class)
     }
 
     /// Has the bins count to their next samples, if sampling has changed.
@@ -164,9 +143,7 @@ impl Cache {
         let mean = sampler.mean();
         self.sampling_mean.set(mean);
         for class in Class::all() {
-            self.bin(class)
-                .counters
-                .arm(sampler.pops(class.size(), mean));
+            self.bin(class).arm(sampler.pops(class.size(), mean));
         }
     }
 

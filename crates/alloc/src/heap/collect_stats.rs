@@ -25,7 +25,7 @@ impl Heap {
                 requested = requested.wrapping_add(cache.requested());
                 for class in Class::all() {
                     let (of, bin) = (&mut stats.classes[class.index()], cache.bin(class));
-                    of.allocations += bin.counters.popped();
+                    of.allocations += bin.popped();
                     of.cached += bin.len();
                 }
             });

@@ -75,10 +75,10 @@ impl Heap {
         let pops = self.sampler.pops(class.size(), mean);
         let sampled = (mean != 0).then(|| self.allocate_sampled(class, bytes, mean));
         let Some(object) = sampled.flatten() else {
-            bin.counters.arm(pops.max(2));
+            bin.arm(pops.max(2));
             return None;
         };
-        bin.counters.pop_elsewhere(pops);
+        bin.pop_elsewhere(pops);
         cache.count_requested(bytes);
         Some(object)
     }

@@ -54,7 +54,7 @@ impl Heap {
     ) -> Option<NonNull<u8>> {
         self.slow_path(cache);
         let bin = cache.bin(class);
-        if bin.counters.is_due() {
+        if bin.is_due() {
             let sampled = self.allocate_due(cache, class, bytes);
             if sampled.is_some() {
                 return sampled;
@@ -69,7 +69,7 @@ impl Heap {
     /// Has the bin count on: there are no samples.
     #[cfg(not(feature = "profile"))]
     fn allocate_due(&self, cache: &Cache, class: Class, _: usize) -> Option<NonNull<u8>> {
-        cache.bin(class).counters.arm(MOST_POPS);
+        cache.bin(class).arm(MOST_POPS);
         None
     }
 

@@ -1,19 +1,24 @@
 //! A bin beside a model of it: a stack whose oldest objects can leave.
 
-use std::{collections::VecDeque, vec::Vec};
+use std::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::heap::bin_word::MOST_POPS;
 
-/// A bin of its own, in cells that live as long as the test.
-fn bin(capacity: usize) -> Bin {
-    let cells: Vec<Cell<*mut u8>> = (0..=capacity).map(|_| Cell::new(ptr::null_mut())).collect();
-    let mut bin = Bin::unused();
-    // SAFETY: so many null pointers and one more, which nobody else has.
-    unsafe { bin.open(cells.leak().as_ptr(), capacity) };
-    bin
+/// Empty bins that live as long as the program. Their bytes are zero before, as those of a cache.
+fn bins() -> &'static Bins {
+    let bins: Box<MaybeUninit<Bins>> = Box::new(MaybeUninit::zeroed());
+    // SAFETY: integers, cells of these, and null pointers.
+    let bins = Box::leak(unsafe { bins.assume_init() });
+    bins.open();
+    bins
+}
+
+/// An empty bin of the class for so many bytes.
+fn bin(bytes: usize) -> Bin<'static> {
+    bins().bin(Class::of_size(bytes).expect("a class"))
 }
 
 fn object(number: usize) -> *mut u8 {
@@ -22,26 +27,23 @@ fn object(number: usize) -> *mut u8 {
 
 #[test]
 fn the_pop_that_is_armed_fails_and_all_are_counted() {
-    let bin = bin(8);
+    let bin = bin(4096);
     for pops in [MOST_POPS, 1, 2, 7] {
-        let before = bin.counters.popped();
-        bin.counters.arm(pops);
+        let before = bin.popped();
+        bin.arm(pops);
         for _ in 1..pops.min(20) {
-            assert!(!bin.counters.is_due() && bin.push(object(1)));
+            assert!(!bin.is_due() && bin.push(object(1)));
             assert_eq!(bin.pop().map(NonNull::as_ptr), Some(object(1)));
         }
-        assert_eq!(
-            (bin.counters.popped(), bin.len()),
-            (before + pops.min(20) - 1, 0)
-        );
-        assert_eq!(bin.counters.is_due(), pops < 20);
+        assert_eq!((bin.popped(), bin.len()), (before + pops.min(20) - 1, 0));
+        assert_eq!(bin.is_due(), pops < 20);
     }
     assert!(bin.push(object(1)));
     assert_eq!(bin.pop(), None);
-    let popped = bin.counters.popped();
-    bin.counters.pop_elsewhere(5);
+    let popped = bin.popped();
+    bin.pop_elsewhere(5);
     assert_eq!(
-        (bin.counters.popped(), bin.len(), bin.counters.is_due()),
+        (bin.popped(), bin.len(), bin.is_due()),
         (popped + 1, 1, false)
     );
     assert_eq!(bin.pop().map(NonNull::as_ptr), Some(object(1)));
@@ -50,17 +52,18 @@ fn the_pop_that_is_armed_fails_and_all_are_counted() {
 /// A thread that only frees would flush two objects at a time for ever.
 #[test]
 fn the_limit_of_an_idle_bin_settles_at_an_eighth_from_below_and_from_above() {
-    let bin = bin(256);
+    let bin = bin(16);
+    assert_eq!(bin.capacity(), 256);
     assert_eq!(bin.limit(), FIRST_LIMIT);
-    let settled = |bin: &Bin| {
+    let settled = || {
         bin.settle_limit();
         bin.limit()
     };
-    assert_eq!([(); 5].map(|()| settled(&bin)), [8, 16, 32, 32, 32]);
+    assert_eq!([(); 5].map(|()| settled()), [8, 16, 32, 32, 32]);
     for _ in 0..4 {
         bin.double_limit();
     }
-    assert_eq!([(); 5].map(|()| settled(&bin)), [128, 64, 32, 32, 32]);
+    assert_eq!([(); 5].map(|()| settled()), [128, 64, 32, 32, 32]);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,10 +92,10 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn a_bin_is_a_stack_whose_oldest_objects_can_leave(
-        capacity in LEAST_CAPACITY..=MOST_OBJECTS,
+        class in (0..CLASSES).prop_map(Class::numbered),
         steps in vec(step(), 0..400),
     ) {
-        let (bin, mut model, mut popped) = (bin(capacity), VecDeque::new(), 0);
+        let (bin, mut model, mut popped) = (bins().bin(class), VecDeque::new(), 0);
         for (number, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Push => {
@@ -124,8 +127,31 @@ proptest! {
                 Step::Settle => bin.settle_limit(),
                 Step::Reset => bin.reset_limit(),
             }
-            prop_assert_eq!((bin.len(), bin.counters.popped()), (model.len(), popped));
-            prop_assert!(bin.len() <= bin.limit() && bin.limit() <= capacity);
+            prop_assert_eq!((bin.len(), bin.popped()), (model.len(), popped));
+            prop_assert!(bin.len() <= bin.limit() && bin.limit() <= bin.capacity());
         }
+    }
+}
+
+/// Full bins of neighbouring classes keep their objects apart.
+#[test]
+fn no_bin_writes_to_the_cells_of_another() {
+    let bins = bins();
+    for class in Class::all() {
+        let bin = bins.bin(class);
+        while bin.limit() < bin.capacity() {
+            bin.double_limit();
+        }
+        while bin.push(object(class.index())) {}
+        assert_eq!(bin.len(), bin.capacity());
+    }
+    for class in Class::all() {
+        let bin = bins.bin(class);
+        let mut count = 0;
+        while let Some(popped) = bin.pop() {
+            assert_eq!(popped.as_ptr(), object(class.index()));
+            count += 1;
+        }
+        assert_eq!(count, bin.capacity());
     }
 }
