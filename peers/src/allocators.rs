@@ -31,6 +31,7 @@ static ARENA: LazyLock<ArenaAlloc> = LazyLock::new(|| {
 static MIMALLOC: mimalloc::MiMalloc = mimalloc::MiMalloc;
 static JEMALLOC: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 static SNMALLOC: snmalloc_rs::SnMalloc = snmalloc_rs::SnMalloc;
+static RUSTY: rusty_alloc_api::RustyAlloc = rusty_alloc_api::RustyAlloc;
 static TALC: TalcLock<spinning_top::RawSpinlock, GlobalAllocSource<System>> =
     TalcLock::new(GlobalAllocSource::new(System));
 static BUDDY: LazyLock<LockedHeap<34>> = LazyLock::new(|| {
@@ -62,6 +63,7 @@ pub fn peers() -> Vec<Peer> {
         other("mimalloc", &MIMALLOC),
         other("jemalloc", &JEMALLOC),
         other("snmalloc", &SNMALLOC),
+        other("rusty_alloc", &RUSTY),
         other("system", &System),
         other("talc", &TALC),
         other("buddy_system", &*BUDDY),
