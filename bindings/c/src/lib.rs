@@ -45,7 +45,7 @@
 //! | `model_set`, `schedule` | several models, and which of them may run at the same time |
 //! | `sharing` | which of their tensors may share bytes |
 //! | `shared` | several models in one region |
-//! | `donated`, `model_options`, `model` | model files, with the feature `models` |
+//! | `model_options`, `model` | model files, with the feature `models` |
 //!
 //! Invariants: no panic and no unwinding leaves a function of this crate; a null pointer, a length
 //! that overflows, text that is not UTF-8 and a number that means nothing are errors with a name;
@@ -89,8 +89,6 @@ mod model_set;
 mod schedule;
 mod sharing;
 mod shared;
-#[cfg(feature = "models")]
-mod donated;
 #[cfg(feature = "models")]
 mod model_options;
 #[cfg(feature = "models")]

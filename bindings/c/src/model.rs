@@ -5,6 +5,7 @@
 
 use std::ffi::c_char;
 
+use ::orionrt_plan::graph::DonationError;
 use orionrt_models::{Model, ModelError, Options, load, parse};
 
 use crate::aliasing::aliasing;
@@ -39,13 +40,22 @@ impl From<ModelError> for Failure {
     }
 }
 
+impl From<DonationError> for Failure {
+    fn from(error: DonationError) -> Self {
+        match error {
+            DonationError::Graph(error) => error.into(),
+            unknown => Self::new(ORIONRT_UNKNOWN_NAME, unknown.to_string()),
+        }
+    }
+}
+
 /// The model that a reader makes with these options.
 fn read(
     options: &ModelOptions,
     read: impl FnOnce(&Options) -> Result<Model, ModelError>,
 ) -> Result<Model, Failure> {
     let mut model = read(&options.read)?;
-    model.graph = options.donated.in_graph(model.graph)?;
+    model.graph = options.donation.declare_in(model.graph)?;
     Ok(model)
 }
 

@@ -1,14 +1,15 @@
 //! What the caller decides about a model file before it is read.
 //!
-//! Stands on `boundary`, `donated` and on `orionrt-models`. Needs the feature `models`.
+//! Stands on `boundary`, on the library's `Donation` and on `orionrt-models`. Needs the feature
+//! `models`.
 
 use std::ffi::c_char;
 
+use ::orionrt_plan::graph::Donation;
 use orionrt_models::{InputValue, Options, Unknown};
 
 use crate::alignment::check_alignment;
 use crate::boundary::{Handle, free, give};
-use crate::donated::Donated;
 use crate::error::{change, orionrt_error};
 use crate::pointers::{slice, string};
 use crate::status::orionrt_status;
@@ -23,8 +24,14 @@ pub struct orionrt_model_options(());
 pub(crate) struct ModelOptions {
     /// What the reader of model files is given.
     pub(crate) read: Options,
-    /// The inputs that are given up in the graph that was read.
-    pub(crate) donated: Donated,
+    /// What is declared besides in the graph that was read.
+    pub(crate) donation: Donation,
+}
+
+impl ModelOptions {
+    fn declare(&mut self, declare: impl FnOnce(Donation) -> Donation) {
+        self.donation = declare(std::mem::take(&mut self.donation));
+    }
 }
 
 impl Handle for orionrt_model_options {
@@ -150,8 +157,9 @@ pub unsafe extern "C" fn orionrt_model_options_set_tflite_micro(
 
 /// Gives up the bytes of an input of the model by its name: with `ORIONRT_ALIASING_IN_PLACE` or
 /// `ORIONRT_ALIASING_PARTS`, results may be written over it, as its value is not needed after the
-/// model has run. Reading the model fails with `ORIONRT_UNKNOWN_NAME` if it has no such input, and
-/// with `ORIONRT_BAD_GRAPH` if the input is an output, too.
+/// model has run; with the others it changes nothing. Reading the model fails with
+/// `ORIONRT_UNKNOWN_NAME` if it has no such input, and with `ORIONRT_BAD_GRAPH` if the input is an
+/// output, too.
 ///
 /// # Safety
 /// `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -165,7 +173,8 @@ pub unsafe extern "C" fn orionrt_model_options_donate(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         change(options, error, |options| {
-            options.donated.add(string(name, "name")?);
+            let name = string(name, "name")?;
+            options.declare(|donation| donation.input(name));
             Ok(())
         })
     }
@@ -184,7 +193,33 @@ pub unsafe extern "C" fn orionrt_model_options_donate_all(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         change(options, error, |options| {
-            options.donated.add_all();
+            options.declare(Donation::all_inputs);
+            Ok(())
+        })
+    }
+}
+
+/// Declares that an output of the model is the new value of an input, both by their names, as the
+/// present of a key-value cache is of its past: both have one offset in every plan, whatever the
+/// aliasing. Reading the model fails with `ORIONRT_UNKNOWN_NAME` if it has no such output or input,
+/// and with `ORIONRT_BAD_GRAPH` where an operator may read the old value after the new one is
+/// written.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `output` and `input` are null
+/// or end with a zero byte; `error` is null or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_alias_output(
+    options: *mut orionrt_model_options,
+    output: *const c_char,
+    input: *const c_char,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            let (output, input) = (string(output, "output")?, string(input, "input")?);
+            options.declare(|donation| donation.alias_output(output, input));
             Ok(())
         })
     }

@@ -280,6 +280,8 @@ static void models(void) {
   REFUSED(orionrt_model_options_set_input(options, "n", NULL, 1, &error), ORIONRT_NULL_POINTER,
           "values");
   REFUSED(orionrt_model_options_donate(options, NULL, &error), ORIONRT_NULL_POINTER, "name");
+  REFUSED(orionrt_model_options_alias_output(options, "y", NULL, &error), ORIONRT_NULL_POINTER,
+          "input");
   REFUSED(orionrt_model_options_donate_all(NULL, &error), ORIONRT_NULL_POINTER, "options");
   orionrt_model_options_free(options);
 }

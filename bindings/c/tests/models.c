@@ -114,9 +114,28 @@ static void inputs_of_models_are_given_up(void) {
   OK(orionrt_model_options_donate(options, "y", &error));
   orionrt_model *model = NULL;
   REFUSED(orionrt_model_parse(relu, sizeof relu, options, &model, &error), ORIONRT_UNKNOWN_NAME,
-          "no input of the model is called 'y'; expected one of x");
+          "no input of the graph is called 'y'; expected 'x'");
   CHECK(model == NULL);
   orionrt_model_options_free(options);
+}
+
+static void outputs_of_models_lie_in_inputs(void) {
+  for (uint32_t aliasing = ORIONRT_ALIASING_OFF; aliasing <= ORIONRT_ALIASING_PARTS; aliasing++) {
+    orionrt_model_options *options = tight();
+    OK(orionrt_model_options_alias_output(options, "y", "x", &error));
+    CHECK(peak(relu, sizeof relu, options, aliasing) == 24);
+  }
+  static const char *unknown[][3] = {{"x", "x", "no output of the graph is called 'x'"},
+                                     {"y", "y", "no input of the graph is called 'y'"}};
+  for (int i = 0; i < 2; i++) {
+    orionrt_model_options *options = orionrt_model_options_new();
+    OK(orionrt_model_options_alias_output(options, unknown[i][0], unknown[i][1], &error));
+    orionrt_model *model = NULL;
+    REFUSED(orionrt_model_parse(relu, sizeof relu, options, &model, &error), ORIONRT_UNKNOWN_NAME,
+            unknown[i][2]);
+    CHECK(model == NULL);
+    orionrt_model_options_free(options);
+  }
 }
 
 /* a = Relu(x), b = Sigmoid(a), both of 2 x 3 floats; y = Concat(a, b) along the first axis. */
@@ -166,6 +185,7 @@ int main(void) {
 #ifdef ORIONRT_MODELS
   models_are_read_from_memory_and_from_files();
   inputs_of_models_are_given_up();
+  outputs_of_models_lie_in_inputs();
   operands_of_models_lie_within_the_results_of_concatenations();
   what_is_left_out_is_named();
 #endif

@@ -346,7 +346,11 @@ int main() {
   CHECK(!model && model.error().status() == ORIONRT_IO);
   const auto micro = orionrt::model_options().tflite_micro().parse(std::vector<std::uint8_t>{1});
   CHECK(!micro && micro.error().status() == ORIONRT_BAD_MODEL);
-  const auto donated = orionrt::model_options().donate("x").donate_all().read("no such file");
+  const auto donated = orionrt::model_options()
+                         .donate("x")
+                         .donate_all()
+                         .alias_output("y", "x")
+                         .read("no such file");
   CHECK(!donated && donated.error().status() == ORIONRT_IO);
 #endif
   return EXIT_SUCCESS;

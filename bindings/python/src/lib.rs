@@ -19,7 +19,6 @@
 //! lifetimes    when tensors are alive
 //! recording    recordings of allocators as columns
 //! order        the order of a model's operators
-//! donated      inputs of a model that are given up
 //! model_error  why a file cannot be planned as a model
 //! model        a model's file as lifetimes
 //! tensor       a tensor of a plan
@@ -54,7 +53,6 @@ mod reading;
 mod lifetimes;
 mod recording;
 mod order;
-mod donated;
 mod model_error;
 mod model;
 mod tensor;

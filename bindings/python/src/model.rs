@@ -1,11 +1,14 @@
 //! Models: an ONNX or TensorFlow Lite file as lifetimes.
 //!
-//! Stands on `lifetimes`, `model_error`, `donated` and `order`. Invariant: what the lifetimes leave
+//! Stands on `lifetimes`, `model_error` and `order`. Invariant: what the lifetimes leave
 //! out is listed, so that no claim about a plan says more than it may.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use orionrt::{Aliasing, Lifetimes};
+use orionrt::{
+    Aliasing, Lifetimes,
+    graph::{Donation, DonationError},
+};
 use orionrt_cli::{Drawing, DrawnModel};
 use orionrt_models::{Format, InputValue, LeftOutReason, Model, ModelError, Options, Unknown};
 use pyo3::{
@@ -16,7 +19,6 @@ use pyo3::{
 };
 
 use crate::{
-    donated::Donated,
     lifetimes::PyLifetimes,
     model_error::model_error,
     number::Whole,
@@ -203,11 +205,8 @@ pub(crate) fn read_model(
     donate: Option<Vec<String>>,
     same: BTreeMap<String, String>,
 ) -> PyResult<PyModel> {
-    let donated = Donated {
-        inputs: donate,
-        outputs: same.into_iter().collect(),
-    };
-    if donated.has_inputs() && matches!(aliasing, "off" | "views") {
+    let donation = donation(donate, same);
+    if donation.has_inputs() && matches!(aliasing, "off" | "views") {
         let message = format!(
             "donate with aliasing '{aliasing}', expected aliasing 'in-place' or 'parts': without \
              it no result is written over an input"
@@ -239,14 +238,20 @@ pub(crate) fn read_model(
     let source = Source::of(py, model)?;
     let read = py.detach(|| {
         let mut model = source.read(&options).map_err(Refusal::Model)?;
-        let graph = donated.in_graph(model.graph).map_err(Refusal::Donated)?;
-        model.graph = graph;
+        model.graph = donation
+            .declare_in(model.graph)
+            .map_err(Refusal::Donation)?;
         planned(model, &order, aliasing)
     });
     read.map_err(|refusal| match refusal {
         Refusal::Model(error) => model_error(py, &error),
-        Refusal::Donated((message, name)) => {
-            let exception = Exception::new(py, "GraphError", message);
+        Refusal::Donation(error) => {
+            let exception = Exception::new(py, "GraphError", error.to_string());
+            let name = match error {
+                DonationError::UnknownInput { name, .. }
+                | DonationError::UnknownOutput { name, .. } => Some(name),
+                _ => None,
+            };
             exception.with("name", name).error()
         }
         Refusal::Order(message) => Exception::new(py, "OrderError", message).error(),
@@ -257,7 +262,17 @@ pub(crate) fn read_model(
 enum Refusal {
     Model(ModelError),
     Order(String),
-    Donated((String, Option<String>)),
+    Donation(DonationError),
+}
+
+/// The inputs that are given up, `None` for all of them, and the outputs in the bytes of an input.
+fn donation(inputs: Option<Vec<String>>, outputs: BTreeMap<String, String>) -> Donation {
+    let donation = match inputs {
+        None => Donation::new().all_inputs(),
+        Some(names) => names.into_iter().fold(Donation::new(), Donation::input),
+    };
+    let add = |donation: Donation, (output, input)| donation.alias_output(output, input);
+    outputs.into_iter().fold(donation, add)
 }
 
 fn planned(model: Model, order: &Order, aliasing: Aliasing) -> Result<PyModel, Refusal> {

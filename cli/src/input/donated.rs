@@ -1,14 +1,13 @@
 //! What the user says of a model's inputs: which are given up, and which get a new value.
 //!
-//! Stands on the library's `Graph` and on [`near`](super::near). Invariant: the graph that is
-//! returned has the tensors and operators of the given one; a name that the model does not have is
-//! wrong usage.
+//! Stands on the library's [`Donation`] and on [`near`](super::near). Invariant: what a donation is
+//! refused for is wrong usage of the option that asked for it.
 
 #![forbid(unsafe_code)]
 
 use orionrt::{
-    Graph, GraphBuilder, TensorId,
-    graph::{GraphError, OutputAliasMistake},
+    Graph, TensorId,
+    graph::{Donation, DonationError, GraphError, OutputAliasMistake},
 };
 
 use super::near::near;
@@ -33,29 +32,18 @@ pub(super) fn with_donated(graph: Graph, args: &ModelArgs) -> Result<Graph, Fail
             args.aliasing.name()
         )));
     }
-    let mut donated = Vec::new();
-    for name in &args.donated {
-        match name.as_str() {
-            ALL => donated.extend(graph.inputs()),
-            name => donated.push(find(&graph, "--donate", "input", name, graph.inputs())?),
-        }
-    }
-    let mut pairs = Vec::new();
-    for OutputInInput { output, input } in &args.same {
-        let output = find(&graph, "--same", "output", output, graph.outputs())?;
-        pairs.push((
-            output,
-            find(&graph, "--same", "input", input, graph.inputs())?,
-        ));
-    }
-    let mut builder = GraphBuilder::from(graph);
-    for input in donated {
-        builder.donate(input);
-    }
-    for (output, input) in pairs {
-        builder.alias_output(output, input);
-    }
-    builder.build().map_err(failure)
+    let donation =
+        args.donated
+            .iter()
+            .fold(Donation::new(), |donation, name| match name.as_str() {
+                ALL => donation.all_inputs(),
+                name => donation.input(name),
+            });
+    let pairs = args.same.iter();
+    let donation = pairs.fold(donation, |donation, OutputInInput { output, input }| {
+        donation.alias_output(output, input)
+    });
+    donation.declare_in(graph).map_err(|error| failure(&error))
 }
 
 /// The names of the inputs that are donated, and `OUTPUT=INPUT` for each output in an input.
@@ -74,37 +62,35 @@ pub(super) fn names(graph: &Graph) -> [Vec<String>; 2] {
     ]
 }
 
-/// The input or output of this name.
-fn find(
-    graph: &Graph,
-    option: &str,
-    role: &str,
-    name: &str,
-    known: &[TensorId],
-) -> Result<TensorId, Failure> {
-    let name_of = |id: TensorId| graph.tensor(id).map_or("", |tensor| tensor.name());
-    let found = known.iter().find(|id| name_of(**id) == name);
-    found.copied().ok_or_else(|| {
-        let near = near(name, known.iter().map(|&id| name_of(id)));
-        let near: Vec<String> = near.into_iter().map(|name| format!("'{name}'")).collect();
-        let expected = match near.is_empty() {
-            true => "it has none with bytes to plan".into(),
-            false => format!("expected {}", near.join(", ")),
-        };
-        Failure::Usage(format!(
-            "{option}: no {role} of the model is called '{name}'; {expected}"
-        ))
+/// Names the option that asked for what is refused, and says what may help.
+fn failure(error: &DonationError) -> Failure {
+    Failure::Usage(match error {
+        DonationError::UnknownInput {
+            name,
+            output,
+            known,
+        } => {
+            let option = output.as_ref().map_or("--donate", |_| "--same");
+            unknown(option, "input", name, known)
+        }
+        DonationError::UnknownOutput { name, known } => unknown("--same", "output", name, known),
+        DonationError::Graph(GraphError::BadOutputAlias { mistake, .. }) => match **mistake {
+            OutputAliasMistake::ReadAfterwards { .. } => {
+                format!("--same: {error}; another --order may help")
+            }
+            _ => format!("--same: {error}"),
+        },
+        _ => format!("--donate: {error}"),
     })
 }
 
-/// What the graph refuses is wrong usage of the option that asked for it.
-fn failure(error: GraphError) -> Failure {
-    let (option, advice) = match &error {
-        GraphError::BadOutputAlias { mistake, .. } => match **mistake {
-            OutputAliasMistake::ReadAfterwards { .. } => ("--same", "; another --order may help"),
-            _ => ("--same", ""),
-        },
-        _ => ("--donate", ""),
+/// That no input or output has this name, and which names are near.
+fn unknown(option: &str, role: &str, name: &str, known: &[String]) -> String {
+    let near = near(name, known.iter().map(String::as_str));
+    let near: Vec<String> = near.into_iter().map(|name| format!("'{name}'")).collect();
+    let expected = match near.is_empty() {
+        true => "it has none with bytes to plan".into(),
+        false => format!("expected {}", near.join(", ")),
     };
-    Failure::Usage(format!("{option}: {error}{advice}"))
+    format!("{option}: no {role} of the model is called '{name}'; {expected}")
 }

@@ -1848,8 +1848,9 @@ orionrt_status orionrt_model_options_set_tflite_micro(struct orionrt_model_optio
 /**
  * Gives up the bytes of an input of the model by its name: with `ORIONRT_ALIASING_IN_PLACE` or
  * `ORIONRT_ALIASING_PARTS`, results may be written over it, as its value is not needed after the
- * model has run. Reading the model fails with `ORIONRT_UNKNOWN_NAME` if it has no such input, and
- * with `ORIONRT_BAD_GRAPH` if the input is an output, too.
+ * model has run; with the others it changes nothing. Reading the model fails with
+ * `ORIONRT_UNKNOWN_NAME` if it has no such input, and with `ORIONRT_BAD_GRAPH` if the input is an
+ * output, too.
  *
  * Pointers:
  * `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -1870,6 +1871,24 @@ orionrt_status orionrt_model_options_donate(struct orionrt_model_options *option
  */
 orionrt_status orionrt_model_options_donate_all(struct orionrt_model_options *options,
                                                 struct orionrt_error **error);
+#endif
+
+#if defined(ORIONRT_MODELS)
+/**
+ * Declares that an output of the model is the new value of an input, both by their names, as the
+ * present of a key-value cache is of its past: both have one offset in every plan, whatever the
+ * aliasing. Reading the model fails with `ORIONRT_UNKNOWN_NAME` if it has no such output or input,
+ * and with `ORIONRT_BAD_GRAPH` where an operator may read the old value after the new one is
+ * written.
+ *
+ * Pointers:
+ * `options` is null or a live handle, and no other thread uses it; `output` and `input` are null
+ * or end with a zero byte; `error` is null or may be written to.
+ */
+orionrt_status orionrt_model_options_alias_output(struct orionrt_model_options *options,
+                                                  const char *output,
+                                                  const char *input,
+                                                  struct orionrt_error **error);
 #endif
 
 #if defined(ORIONRT_MODELS)

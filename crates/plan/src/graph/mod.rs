@@ -37,6 +37,7 @@ mod builder;
 mod paths;
 mod donated;
 mod build;
+mod donation;
 mod order;
 
 pub use {
@@ -44,6 +45,7 @@ pub use {
     builder::{GraphBuilder, OpBuilder},
     checked::Graph,
     construct::{Construct, ConstructMistake},
+    donation::{Donation, DonationError},
     error::{AliasMistake, GraphError},
     named::{Mention, NamedOp, NamedTensor},
     op::{InPlace, Op, Part, View},

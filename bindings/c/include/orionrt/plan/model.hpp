@@ -66,6 +66,10 @@ class model_options : public detail::builder<model_options, orionrt_model_option
   }
   /// Gives up the bytes of all inputs.
   model_options& donate_all() & { return set(orionrt_model_options_donate_all); }
+  /// Declares that an output is the new value of an input: both have one offset in every plan.
+  model_options& alias_output(const std::string& output, const std::string& input) & {
+    return set(orionrt_model_options_alias_output, output.c_str(), input.c_str());
+  }
 
   // The same of options without a name.
   model_options dimension(const std::string& name, std::uint64_t size) && {
@@ -79,6 +83,9 @@ class model_options : public detail::builder<model_options, orionrt_model_option
   model_options tflite_micro() && { return std::move(tflite_micro()); }
   model_options donate(const std::string& name) && { return std::move(donate(name)); }
   model_options donate_all() && { return std::move(donate_all()); }
+  model_options alias_output(const std::string& output, const std::string& input) && {
+    return std::move(alias_output(output, input));
+  }
 
   /// Reads a model file.
   result<model> read(const std::string& path) const {
