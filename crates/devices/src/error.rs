@@ -32,6 +32,17 @@ pub enum DeviceMemoryError {
         /// What was asked of it.
         action: &'static str,
     },
+    /// Something of one device was given to another one: a slot's buffer, a kernel, commands, an
+    /// event or a stream.
+    OtherDevice {
+        /// What was given.
+        what: &'static str,
+        /// The device that it is of: its name, and its number in the order in which devices were
+        /// opened.
+        of: String,
+        /// The device that it was given to.
+        given_to: String,
+    },
     /// A number is not what it must be.
     Mismatch {
         /// What is counted.
@@ -127,6 +138,9 @@ impl fmt::Display for DeviceMemoryError {
                 heap.map_or(Ok(()), |heap| write!(f, "; its heap has {heap} bytes"))
             }
             Self::NoMemoryTo { action } => write!(f, "the driver has no memory to {action}"),
+            Self::OtherDevice { what, of, given_to } => {
+                write!(f, "{what} of {of} was given to {given_to}")
+            }
             Self::Mismatch {
                 what,
                 given,

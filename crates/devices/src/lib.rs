@@ -24,6 +24,8 @@
 
 // A file uses only files above it in this list.
 mod error;
+#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+mod label;
 mod properties;
 mod memory;
 mod host;

@@ -24,6 +24,14 @@ const ADD: &str = "
         if id.x < arrayLength(&x) { x[id.x] = x[id.x] * x[id.x]; }
     }";
 
+/// `x[i] *= x[i]`.
+const SQUARE: &str = "
+    @group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    @compute @workgroup_size(16)
+    fn square(@builtin(global_invocation_id) id: vec3<u32>) {
+        if id.x < arrayLength(&x) { x[id.x] = x[id.x] * x[id.x]; }
+    }";
+
 /// The first device, or nothing, which is said once. With `ORIONRT_NEEDS_DEVICE`, it is an error
 /// that there is none.
 fn device() -> Option<WgpuDevice> {
@@ -321,6 +329,42 @@ fn ranges_and_slices_that_do_not_fit_are_refused() {
     let foreign = refusal(other.upload(&x, &[0_u8; 8]));
     assert!(foreign.ends_with("of another block"), "{foreign}");
     memory.upload(&x, &[0_u64]).unwrap();
+}
+
+#[test]
+fn what_is_of_another_device_is_refused_with_the_names_of_both() {
+    let (Some(here), Some(there)) = (device(), device()) else {
+        return;
+    };
+    let names_both = |error: DeviceMemoryError, given: &str| match error {
+        DeviceMemoryError::OtherDevice { what, of, given_to } => {
+            assert_eq!(what, given);
+            assert_ne!(of, given_to);
+            let name = &here.properties().name;
+            assert!(
+                of.contains(name) && given_to.contains(name),
+                "{of}, {given_to}"
+            );
+        }
+        other => panic!("{other}"),
+    };
+    let [own, other] = [&here, &there].map(|device| WgpuMemory::new(device, 256).unwrap());
+    let [x, y] = [&own, &other].map(|memory| memory.buffer(0..64).unwrap());
+    names_both(own.upload(&y, &[0_u32; 16]).unwrap_err(), "a buffer");
+    names_both(own.download(&y, &mut [0_u32; 16]).unwrap_err(), "a buffer");
+
+    let square = |device| WgpuKernel::new(device, SQUARE, "square", 1, 0).unwrap();
+    let [kernel, others] = [&here, &there].map(square);
+    let mut commands = WgpuCommands::new(&here);
+    let groups = [1, 1, 1];
+    let foreign = commands.dispatch(&kernel, &[&y], &[], groups);
+    names_both(foreign.unwrap_err(), "a buffer");
+    let foreign = commands.dispatch(&others, &[&x], &[], groups);
+    names_both(foreign.unwrap_err(), "a kernel");
+    commands.dispatch(&kernel, &[&x], &[], groups).unwrap();
+    names_both(there.submit(&commands).unwrap_err(), "a list of commands");
+    here.submit(&commands).unwrap();
+    here.wait().unwrap();
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::DeviceMemoryError,
+    label::Label,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
 };
 
@@ -38,6 +39,7 @@ pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
 pub struct CudaDevice {
     context: Arc<CudaContext>,
     properties: Arc<DeviceProperties>,
+    label: Label,
     submissions: Arc<Submissions>,
 }
 
@@ -73,6 +75,7 @@ impl CudaDevice {
         });
         let properties = Arc::new(described.map_err(|error| asked.answered(error))?);
         Ok(Self {
+            label: Label::of_opened(&properties.name),
             submissions: Submissions::of(&context),
             context,
             properties,
@@ -111,6 +114,30 @@ impl CudaDevice {
     /// What the context was given to do.
     pub(super) fn submissions(&self) -> &Submissions {
         &self.submissions
+    }
+
+    /// Checks that something of an engine's is of this device's context.
+    pub(super) fn check_own_context(
+        &self,
+        other: &Arc<CudaContext>,
+        what: &'static str,
+    ) -> Result<(), DeviceMemoryError> {
+        if self.context == *other {
+            return Ok(());
+        }
+        self.check_own(&Self::from_engine(Arc::clone(other))?, what)
+    }
+
+    /// Checks that something is of this device's context.
+    pub(super) fn check_own(
+        &self,
+        other: &Self,
+        what: &'static str,
+    ) -> Result<(), DeviceMemoryError> {
+        match self.context == other.context {
+            true => Ok(()),
+            false => Err(other.label.given_to(&self.label, what)),
+        }
     }
 
     /// Makes the context the calling thread's, before its functions are called.

@@ -79,7 +79,8 @@ impl CudaKernel {
     /// [`CudaGraph::capture`]: super::CudaGraph::capture
     ///
     /// # Errors
-    /// The stream is of another context, the driver refuses it, or the device is lost.
+    /// The kernel or a buffer is of another device than the stream, the driver refuses it, or the
+    /// device is lost.
     pub unsafe fn launch(
         &self,
         stream: &CudaStream,
@@ -90,12 +91,9 @@ impl CudaKernel {
     ) -> Result<(), DeviceMemoryError> {
         let asked = Asked::to("launch a kernel");
         let device = &self.module.device;
-        if stream.device().context() != device.context() {
-            return Err(DeviceMemoryError::Refused {
-                action: asked.action,
-                answer: "the stream is of another context".to_owned(),
-            });
-        }
+        stream.device().check_own(device, "a kernel")?;
+        let mut others = buffers.iter().map(|buffer| buffer.device());
+        others.try_for_each(|other| stream.device().check_own(other, "a buffer"))?;
         device.bind(asked)?;
         let mut addresses: Vec<_> = buffers.iter().map(|buffer| buffer.address()).collect();
         let mut constants = constants.to_vec();

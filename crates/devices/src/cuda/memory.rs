@@ -137,11 +137,10 @@ impl CudaMemory {
             action,
             answer: answer.to_owned(),
         };
+        self.device().check_own(buffer.block.device(), "a buffer")?;
+        self.device().check_own(stream.device(), "a stream")?;
         if !Arc::ptr_eq(&buffer.block, &self.block) {
             return Err(refused("the buffer is of another block"));
-        }
-        if stream.device().context() != self.device().context() {
-            return Err(refused("the stream is of another context"));
         }
         if buffer.size() != bytes as u64 {
             return Err(DeviceMemoryError::OtherSize {
@@ -206,6 +205,12 @@ impl DeviceMemory for CudaMemory {
 }
 
 impl CudaBuffer {
+    /// The device whose memory this is.
+    #[must_use]
+    pub fn device(&self) -> &CudaDevice {
+        self.block.device()
+    }
+
     /// Its address on the device, which never changes.
     #[must_use]
     pub fn address(&self) -> CUdeviceptr {

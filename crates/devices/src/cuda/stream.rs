@@ -55,12 +55,7 @@ impl CudaStream {
         device: &CudaDevice,
         stream: Arc<driver::CudaStream>,
     ) -> Result<Self, DeviceMemoryError> {
-        if stream.context() != device.context() {
-            return Err(DeviceMemoryError::Refused {
-                action: "take a stream",
-                answer: "it is of another context".to_owned(),
-            });
-        }
+        device.check_own_context(stream.context(), "a stream")?;
         let device = device.clone();
         Ok(Self { device, stream })
     }

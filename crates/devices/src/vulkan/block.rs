@@ -11,7 +11,7 @@ use ash::vk;
 use super::{
     answer::refused,
     device::VulkanDevice,
-    logical::Owned,
+    logical::{Logical, Owned},
     memory_type::{Home, heap_of, memory_type},
     requirements::{buffer, needs},
 };
@@ -218,11 +218,12 @@ impl VulkanBuffer {
         }
     }
 
-    pub(super) fn is_of(&self, device: &VulkanDevice) -> bool {
-        device.is(match &self.shared.bytes {
+    /// The device that the range is of.
+    pub(super) fn device(&self) -> &Arc<Logical> {
+        match &self.shared.bytes {
             Bytes::Bound(buffer, _) | Bytes::Foreign(buffer) => &buffer.device,
             Bytes::Part(block) => &block.memory.device,
-        })
+        }
     }
 
     /// Whether two ranges have a byte in common.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::DeviceMemoryError,
+    label::Label,
     order::StreamId,
     properties::{DeviceProperties, MemoryHeap},
 };
@@ -112,6 +113,7 @@ impl VulkanDevice {
         let raw = logical_device(&instance.raw, &physical, queues)?;
         let family = physical.family;
         let logical = Arc::new(Logical {
+            label: Label::of_opened(&physical.properties.name),
             functions: instance.raw.clone(),
             instance: Some(instance),
             raw,
@@ -140,6 +142,7 @@ impl VulkanDevice {
         physical.family = parts.queue_family;
         let logical = Arc::new(Logical {
             raw: parts.device,
+            label: Label::of_opened(&physical.properties.name),
             functions: parts.instance,
             instance: None,
         });
@@ -235,9 +238,16 @@ impl VulkanDevice {
         Some(queue.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether two values are of one device.
-    pub(super) fn is(&self, other: &Arc<Logical>) -> bool {
-        Arc::ptr_eq(&self.logical, other)
+    /// Checks that something is of this device.
+    pub(super) fn check_own(
+        &self,
+        other: &Arc<Logical>,
+        what: &'static str,
+    ) -> Result<(), DeviceMemoryError> {
+        match Arc::ptr_eq(&self.logical, other) {
+            true => Ok(()),
+            false => Err(other.label.given_to(&self.logical.label, what)),
+        }
     }
 }
 

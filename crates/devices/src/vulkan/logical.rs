@@ -8,10 +8,12 @@ use std::sync::Arc;
 use ash::vk;
 
 use super::instance::Instance;
+use crate::label::Label;
 
 /// A logical device: one that was made here, or one of an engine.
 pub(super) struct Logical {
     pub(super) raw: ash::Device,
+    pub(super) label: Label,
     /// The functions of the instance of which the device is.
     pub(super) functions: ash::Instance,
     /// The instance that was made for this device; `None` if both are an engine's, who then

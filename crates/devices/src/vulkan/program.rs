@@ -43,7 +43,8 @@ impl VulkanProgram {
     /// different streams.
     ///
     /// # Errors
-    /// A stream that the program uses is missing, and nothing is submitted; or
+    /// A stream that the program uses is missing, or one is of another device, and nothing is
+    /// submitted; or
     /// [`VulkanStream::submit`] fails: what was submitted of the run by then does run.
     pub fn submit(
         &self,
@@ -70,8 +71,13 @@ impl VulkanProgram {
         Ok(ends)
     }
 
-    /// The place of each segment's stream among those that are given.
+    /// The place of each segment's stream among those that are given, which are of its device.
     fn places(&self, streams: &[VulkanStream]) -> Result<Vec<usize>, VulkanProgramError> {
+        if let Some(segment) = self.segments.first() {
+            let commands = &segment.commands;
+            let mut devices = streams.iter().map(VulkanStream::device);
+            devices.try_for_each(|device| commands.check_own(device))?;
+        }
         let places = self.segments.iter().map(|segment| {
             let stream = segment.stream;
             let place = streams.iter().position(|other| other.id() == stream);

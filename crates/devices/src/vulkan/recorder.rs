@@ -26,6 +26,13 @@ pub struct VulkanCommands {
     pub(super) shared: Arc<Recorded>,
 }
 
+impl VulkanCommands {
+    /// Checks that the commands are of a device.
+    pub(super) fn check_own(&self, device: &VulkanDevice) -> Result<(), DeviceMemoryError> {
+        device.check_own(&self.shared.device.logical, "a list of commands")
+    }
+}
+
 impl VulkanRecorder {
     /// An empty list of commands for a device.
     #[must_use]
@@ -74,10 +81,10 @@ impl VulkanRecorder {
             bytes,
             takes.push_constant_bytes.into(),
         )?;
-        self.is_here(self.device.is(&takes.pipeline.device), "the kernel")?;
+        self.device.check_own(&takes.pipeline.device, "a kernel")?;
         let largest = self.device.properties().largest_binding;
         for buffer in buffers {
-            self.is_here(buffer.is_of(&self.device), "a buffer")?;
+            self.device.check_own(buffer.device(), "a buffer")?;
             let needed = buffer.bytes();
             if needed == 0 {
                 return Err(DeviceMemoryError::Refused {
@@ -120,7 +127,7 @@ impl VulkanRecorder {
         bytes: u64,
     ) -> Result<(), DeviceMemoryError> {
         for (buffer, offset) in [from, to] {
-            self.is_here(buffer.is_of(&self.device), "a buffer")?;
+            self.device.check_own(buffer.device(), "a buffer")?;
             let end = offset.checked_add(bytes);
             if end.is_none_or(|end| end > buffer.bytes()) {
                 return Err(DeviceMemoryError::OutOfBlock {
@@ -160,7 +167,7 @@ impl VulkanRecorder {
     /// # Errors
     /// The buffer is of another device.
     pub fn fill(&mut self, buffer: &VulkanBuffer, word: u32) -> Result<(), DeviceMemoryError> {
-        self.is_here(buffer.is_of(&self.device), "a buffer")?;
+        self.device.check_own(buffer.device(), "a buffer")?;
         if buffer.bytes() > 0 {
             let buffer = buffer.clone();
             self.list.push(Command::Fill { buffer, word });
@@ -186,16 +193,6 @@ impl VulkanRecorder {
     /// The list.
     pub(super) fn into_list(self) -> Vec<Command> {
         self.list
-    }
-
-    fn is_here(&self, here: bool, what: &'static str) -> Result<(), DeviceMemoryError> {
-        match here {
-            true => Ok(()),
-            false => Err(DeviceMemoryError::Refused {
-                action: "record a command",
-                answer: format!("{what} is of another device"),
-            }),
-        }
     }
 }
 

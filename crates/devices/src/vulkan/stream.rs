@@ -116,12 +116,7 @@ impl VulkanStream {
     ) -> Result<VulkanEvent, DeviceMemoryError> {
         self.retire()?;
         let recorded = &commands.shared;
-        if !self.device.is(&recorded.device.logical) {
-            return Err(DeviceMemoryError::Refused {
-                action: "submit commands",
-                answer: "the commands are of another device".into(),
-            });
-        }
+        commands.check_own(&self.device)?;
         self.check(waits)?;
         let mut behind = self.next.clone();
         waits.iter().for_each(|event| self.add(&mut behind, event));
@@ -152,14 +147,8 @@ impl VulkanStream {
 
     /// Checks that events are of this device.
     fn check(&self, events: &[VulkanEvent]) -> Result<(), DeviceMemoryError> {
-        let is_here = |event: &VulkanEvent| self.device.is(&event.timeline.semaphore.device);
-        match events.iter().all(is_here) {
-            true => Ok(()),
-            false => Err(DeviceMemoryError::Refused {
-                action: "wait for an event",
-                answer: "the event is of another device".into(),
-            }),
-        }
+        let mut devices = events.iter().map(|event| &event.timeline.semaphore.device);
+        devices.try_for_each(|device| self.device.check_own(device, "an event"))
     }
 
     /// Adds an event of another stream to a list that has one event a timeline.

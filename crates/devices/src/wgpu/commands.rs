@@ -69,7 +69,8 @@ impl WgpuCommands {
     ///
     /// # Errors
     /// These are not the buffers or constants that the kernel was compiled for, a buffer is empty,
-    /// two of them have bytes in common, or there are more workgroups than the device allows.
+    /// two of them have bytes in common, the kernel or a buffer is of another device, or there are
+    /// more workgroups than the device allows.
     pub fn dispatch(
         &mut self,
         kernel: &WgpuKernel,
@@ -77,6 +78,9 @@ impl WgpuCommands {
         constants: &[u8],
         groups: [u32; 3],
     ) -> Result<(), DeviceMemoryError> {
+        self.device.check_own(&kernel.device, "a kernel")?;
+        let mut others = buffers.iter().map(|buffer| &buffer.device);
+        others.try_for_each(|other| self.device.check_own(other, "a buffer"))?;
         check(kernel, buffers, constants)?;
         self.check_groups(groups)?;
         let entries = entries(buffers)?;
@@ -130,6 +134,7 @@ impl WgpuDevice {
     /// # Errors
     /// The dispatches were recorded for another device, or this one is lost.
     pub fn submit(&self, commands: &WgpuCommands) -> Result<WgpuEvent, DeviceMemoryError> {
+        self.check_own(&commands.device, "a list of commands")?;
         let submission = self.scoped(Asked::to("submit commands"), || {
             let mut encoder = self.device().create_command_encoder(&Default::default());
             commands.encode(&mut encoder.begin_compute_pass(&Default::default()));

@@ -14,6 +14,7 @@ use wgpu::{Adapter, DeviceType, Features, Instance, InstanceDescriptor, PollErro
 use super::calls::{Asked, ready, scoped};
 use crate::{
     error::DeviceMemoryError,
+    label::Label,
     properties::{DeviceKind, DeviceProperties},
 };
 
@@ -54,6 +55,7 @@ pub struct WgpuDevice {
     queue: wgpu::Queue,
     properties: Arc<DeviceProperties>,
     loss: WgpuLoss,
+    label: Label,
 }
 
 impl WgpuDevice {
@@ -90,6 +92,7 @@ impl WgpuDevice {
     }
 
     /// Takes part in an engine's own device, which must have been made together with this queue.
+    /// What is made with the result is of its clones alone: a device that is given twice is two.
     ///
     /// A device has room for one callback when it is lost, and that stays the engine's, which calls
     /// [`WgpuLoss::report`] of [`loss`](Self::loss) in it. Without that, a loss is noticed by the
@@ -97,12 +100,12 @@ impl WgpuDevice {
     #[must_use]
     pub fn from_engine(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let properties = Arc::new(of_limits(&device.adapter_info(), &device.limits()));
-        let loss = WgpuLoss::default();
         Self {
+            label: Label::of_opened(&properties.name),
             device,
             queue,
             properties,
-            loss,
+            loss: WgpuLoss::default(),
         }
     }
 
@@ -128,6 +131,19 @@ impl WgpuDevice {
     #[must_use]
     pub fn loss(&self) -> WgpuLoss {
         self.loss.clone()
+    }
+
+    /// Checks that something is of this device. wgpu numbers the devices of each instance by
+    /// itself, so those of two instances may be equal for it.
+    pub(super) fn check_own(
+        &self,
+        other: &Self,
+        what: &'static str,
+    ) -> Result<(), DeviceMemoryError> {
+        match self.label == other.label {
+            true => Ok(()),
+            false => Err(other.label.given_to(&self.label, what)),
+        }
     }
 
     /// Waits until the device has done all that was submitted to it so far.

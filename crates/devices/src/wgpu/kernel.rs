@@ -11,6 +11,7 @@ const COMPILE: &str = "compile a kernel";
 /// `var<storage, read_write>`; its constants are one `var<immediate>`.
 #[derive(Clone, Debug)]
 pub struct WgpuKernel {
+    pub(super) device: WgpuDevice,
     pub(super) pipeline: ComputePipeline,
     pub(super) layout: BindGroupLayout,
     pub(super) bindings: u32,
@@ -36,6 +37,7 @@ impl WgpuKernel {
     ) -> Result<Self, DeviceMemoryError> {
         check_constants(device, constants_bytes)?;
         let entries: Vec<_> = (0..bindings).map(storage).collect();
+        let of = device;
         device.scoped(Asked::to(COMPILE), || {
             let (device, label) = (device.device(), Some(entry_point));
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -60,6 +62,7 @@ impl WgpuKernel {
                 cache: None,
             });
             Self {
+                device: of.clone(),
                 pipeline,
                 layout,
                 bindings,

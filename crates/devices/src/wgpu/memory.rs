@@ -28,6 +28,7 @@ pub struct WgpuMemory {
 /// A range of a block, as kernels are given it. A clone is the same range.
 #[derive(Clone, Debug)]
 pub struct WgpuBuffer {
+    pub(super) device: WgpuDevice,
     block: Buffer,
     bytes: Range<u64>,
 }
@@ -81,7 +82,7 @@ impl WgpuMemory {
     ///
     /// # Errors
     /// The slice has another size than the buffer, but for less than 4 bytes of padding; the buffer
-    /// is of another block; or the device is lost.
+    /// is of another block or device; or the device is lost.
     pub fn upload<T: Pod>(&self, to: &WgpuBuffer, data: &[T]) -> Result<(), DeviceMemoryError> {
         let data = bytemuck::cast_slice(data);
         self.check(to, data.len(), "upload to a buffer")?;
@@ -92,7 +93,8 @@ impl WgpuMemory {
     ///
     /// # Errors
     /// The slice has another size than the buffer, but for less than 4 bytes of padding; the buffer
-    /// is of another block; or the device is lost. What the slice has then is not specified.
+    /// is of another block or device; or the device is lost. What the slice has then is not
+    /// specified.
     pub fn download<T: Pod>(
         &self,
         from: &WgpuBuffer,
@@ -116,6 +118,7 @@ impl WgpuMemory {
         bytes: usize,
         action: &'static str,
     ) -> Result<(), DeviceMemoryError> {
+        self.device.check_own(&buffer.device, "a buffer")?;
         if buffer.block != self.block {
             return Err(DeviceMemoryError::Refused {
                 action,
@@ -166,8 +169,11 @@ impl DeviceMemory for WgpuMemory {
                 answer: format!("{start}..{end} does not begin at a multiple of {alignment}"),
             });
         }
-        let block = self.block.clone();
-        Ok(WgpuBuffer { block, bytes })
+        Ok(WgpuBuffer {
+            device: self.device.clone(),
+            block: self.block.clone(),
+            bytes,
+        })
     }
 }
 
@@ -180,8 +186,11 @@ impl WgpuBuffer {
     /// The device has no such amount of memory, allows no such buffer, or is lost.
     pub fn alone(device: &WgpuDevice, bytes: u64) -> Result<Self, DeviceMemoryError> {
         let block = storage(device, bytes, "make a buffer")?;
-        let bytes = 0..bytes;
-        Ok(Self { block, bytes })
+        Ok(Self {
+            device: device.clone(),
+            block,
+            bytes: 0..bytes,
+        })
     }
 
     /// Its size in bytes.

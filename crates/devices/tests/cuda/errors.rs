@@ -82,19 +82,31 @@ fn what_is_of_another_context_is_refused() {
     let x = memory.buffer(0..64).unwrap();
     memory.upload(&theirs, &x, &[1_u8; 64]).unwrap();
 
-    let stream = refusal(CudaStream::from_engine(&device, theirs.stream().clone()));
-    assert!(stream.ends_with("it is of another context"), "{stream}");
-    let upload = refusal(memory.upload(&ours, &x, &[1_u8; 64]));
-    assert!(
-        upload.ends_with("the stream is of another context"),
-        "{upload}"
-    );
-    refusal(memory.download(&ours, &x, &mut [1_u8; 64]));
-    let launch = refusal(square(&kernel(&device, "square").unwrap(), &theirs, &x));
-    assert!(
-        launch.ends_with("the stream is of another context"),
-        "{launch}"
-    );
+    let names_both = |error: DeviceMemoryError, given: &str| match error {
+        DeviceMemoryError::OtherDevice { what, of, given_to } => {
+            assert_eq!(what, given);
+            assert_ne!(of, given_to);
+            let name = &device.properties().name;
+            assert!(
+                of.contains(name) && given_to.contains(name),
+                "{of}, {given_to}"
+            );
+        }
+        other => panic!("{other}"),
+    };
+    let stream = CudaStream::from_engine(&device, theirs.stream().clone());
+    names_both(stream.unwrap_err(), "a stream");
+    let upload = memory.upload(&ours, &x, &[1_u8; 64]);
+    names_both(upload.unwrap_err(), "a stream");
+    let download = memory.download(&ours, &x, &mut [1_u8; 64]);
+    names_both(download.unwrap_err(), "a stream");
+    let here = CudaMemory::new(&device, 64).unwrap();
+    let upload = here.upload(&ours, &x, &[1_u8; 64]);
+    names_both(upload.unwrap_err(), "a buffer");
+    let [square_here, square_there] = [&device, &other].map(|it| kernel(it, "square").unwrap());
+    names_both(square(&square_here, &theirs, &x).unwrap_err(), "a kernel");
+    names_both(square(&square_here, &ours, &x).unwrap_err(), "a buffer");
+    square(&square_there, &theirs, &x).unwrap();
     // Streams wait for events of other devices, too.
     ours.wait(&theirs.signal().unwrap()).unwrap();
     ours.finish().unwrap();

@@ -5,6 +5,7 @@
 #![cfg(feature = "vulkan")]
 
 mod contrary;
+mod devices;
 mod engine;
 mod faults;
 mod graphs;
