@@ -11,6 +11,7 @@ use ash::vk;
 use super::{
     answer::refused,
     device::VulkanDevice,
+    host_bytes::HostBytes,
     logical::{Logical, Owned},
     memory_type::{Home, heap_of, memory_type},
     requirements::{buffer, needs},
@@ -25,6 +26,9 @@ pub(super) struct Block {
     pub(super) bytes: u64,
     /// What was allocated, of which the last buffer may need more than was asked for.
     pub(super) allocated: u64,
+    /// The bytes of the host that the memory is, if it was not allocated by the driver; dropped
+    /// behind the memory.
+    pub(super) host: Option<HostBytes>,
 }
 
 impl Block {
@@ -56,6 +60,7 @@ impl Block {
             memory,
             bytes,
             allocated: needs.size,
+            host: None,
         })
     }
 
@@ -116,7 +121,7 @@ fn allocate(
     Ok(Owned::new(&device.logical, memory))
 }
 
-fn bind(
+pub(super) fn bind(
     buffer: &Owned<vk::Buffer>,
     memory: &Owned<vk::DeviceMemory>,
     offset: u64,

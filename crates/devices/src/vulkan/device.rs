@@ -114,6 +114,7 @@ impl VulkanDevice {
         let family = physical.family;
         let logical = Arc::new(Logical {
             label: Label::of_opened(&physical.properties.name),
+            host_alignment: physical.host_alignment,
             functions: instance.raw.clone(),
             instance: Some(instance),
             raw,
@@ -143,6 +144,8 @@ impl VulkanDevice {
         let logical = Arc::new(Logical {
             raw: parts.device,
             label: Label::of_opened(&physical.properties.name),
+            // It is not known what the engine made the device with.
+            host_alignment: None,
             functions: parts.instance,
             instance: None,
         });
@@ -262,11 +265,15 @@ fn logical_device(
         .queue_priorities(&priorities)];
     let mut timelines =
         vk::PhysicalDeviceTimelineSemaphoreFeatures::default().timeline_semaphore(true);
+    let imports = physical.host_alignment;
+    let extensions = imports.map(|_| ash::ext::external_memory_host::NAME.as_ptr());
+    let extensions: Vec<_> = extensions.into_iter().collect();
     let wanted = vk::DeviceCreateInfo::default()
         .queue_create_infos(&queues)
+        .enabled_extension_names(&extensions)
         .push_next(&mut timelines);
-    // SAFETY: the device is of this instance and has the feature; the structures are valid until
-    // the call returns.
+    // SAFETY: the device is of this instance and has the feature and the extensions; the structures
+    // are valid until the call returns.
     let device = unsafe { instance.create_device(physical.handle, &wanted, None) };
     device.map_err(refused("open a device"))
 }

@@ -14,6 +14,9 @@ use crate::label::Label;
 pub(super) struct Logical {
     pub(super) raw: ash::Device,
     pub(super) label: Label,
+    /// What memory of the host has to be aligned to for an import, if the device was made with the
+    /// extension for that.
+    pub(super) host_alignment: Option<u64>,
     /// The functions of the instance of which the device is.
     pub(super) functions: ash::Instance,
     /// The instance that was made for this device; `None` if both are an engine's, who then

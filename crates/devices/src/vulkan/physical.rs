@@ -22,6 +22,9 @@ pub(super) struct Physical {
     pub(super) family: u32,
     /// How many queues the family has.
     pub(super) queues: u32,
+    /// What memory of the host that the device can use as its own has to be aligned to; `None` if
+    /// it cannot.
+    pub(super) host_alignment: Option<u64>,
 }
 
 impl Physical {
@@ -61,6 +64,7 @@ impl Physical {
             memory,
             family,
             queues,
+            host_alignment: host_alignment(instance, handle)?,
         }))
     }
 }
@@ -127,6 +131,21 @@ fn largest_block(instance: &ash::Instance, handle: vk::PhysicalDevice, version: 
         bytes => bytes,
     };
     allocations.max_memory_allocation_size.min(largest_buffer)
+}
+
+/// What memory of the host has to be aligned to for an import, if the device can do that.
+fn host_alignment(
+    instance: &ash::Instance,
+    handle: vk::PhysicalDevice,
+) -> Result<Option<u64>, DeviceMemoryError> {
+    if !has_extension(instance, handle, ash::ext::external_memory_host::NAME)? {
+        return Ok(None);
+    }
+    let mut memory = vk::PhysicalDeviceExternalMemoryHostPropertiesEXT::default();
+    let mut about = vk::PhysicalDeviceProperties2::default().push_next(&mut memory);
+    // SAFETY: a query into valid structures, which the driver knows.
+    unsafe { instance.get_physical_device_properties2(handle, &mut about) };
+    Ok(Some(memory.min_imported_host_pointer_alignment.max(1)))
 }
 
 /// A device's heaps, with how much this process may have of each now, if the driver says.

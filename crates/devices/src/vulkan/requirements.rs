@@ -22,12 +22,32 @@ pub(super) fn buffer(
     device: &Arc<Logical>,
     bytes: u64,
 ) -> Result<Owned<vk::Buffer>, DeviceMemoryError> {
-    let wanted = vk::BufferCreateInfo::default()
+    make(device, &wanted(bytes))
+}
+
+/// Makes a buffer for memory that is imported from handles of a kind, without memory.
+pub(super) fn imported_buffer(
+    device: &Arc<Logical>,
+    bytes: u64,
+    handles: vk::ExternalMemoryHandleTypeFlags,
+) -> Result<Owned<vk::Buffer>, DeviceMemoryError> {
+    let mut imported = vk::ExternalMemoryBufferCreateInfo::default().handle_types(handles);
+    make(device, &wanted(bytes).push_next(&mut imported))
+}
+
+fn wanted<'a>(bytes: u64) -> vk::BufferCreateInfo<'a> {
+    vk::BufferCreateInfo::default()
         .size(bytes)
         .usage(USAGE)
-        .sharing_mode(vk::SharingMode::EXCLUSIVE);
+        .sharing_mode(vk::SharingMode::EXCLUSIVE)
+}
+
+fn make(
+    device: &Arc<Logical>,
+    wanted: &vk::BufferCreateInfo<'_>,
+) -> Result<Owned<vk::Buffer>, DeviceMemoryError> {
     // SAFETY: a valid structure; `Owned` destroys the buffer.
-    let buffer = unsafe { device.raw.create_buffer(&wanted, None) };
+    let buffer = unsafe { device.raw.create_buffer(wanted, None) };
     let buffer = buffer.map_err(refused("make a buffer"))?;
     Ok(Owned::new(device, buffer))
 }

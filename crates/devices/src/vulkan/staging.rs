@@ -1,4 +1,5 @@
-//! Memory of the host through which tensors are copied to and from the device, mapped once.
+//! Memory of the host through which tensors are copied to and from the device: bytes of a pinned
+//! arena, or memory of the driver that is mapped once.
 //!
 //! Invariant: the host touches a range of it only while no submission uses that range.
 
@@ -6,11 +7,14 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 
 use ash::vk;
+use orionrt_alloc::Arena;
 
 use super::{
     answer::refused,
     block::{Block, VulkanBuffer},
     device::VulkanDevice,
+    host_bytes::{HostBytes, check_pinned},
+    import::import,
     memory_type::Home,
 };
 use crate::{
@@ -29,7 +33,8 @@ pub(super) struct Staging {
     first: NonNull<u8>,
 }
 
-// SAFETY: the mapping is of the process, and only `write` and `read` use it, through `&mut self`.
+// SAFETY: the mapping, or the block of the arena, is of the process, and only `write` and `read`
+// use it, through `&mut self`.
 unsafe impl Send for Staging {}
 
 impl Staging {
@@ -46,11 +51,39 @@ impl Staging {
             action: "map the memory of transfers",
             answer: "it is mapped at null".into(),
         })?;
-        Ok(Self {
+        Ok(Self::of(block, first))
+    }
+
+    /// Memory of an arena, if the device can use it; else of the driver.
+    pub(super) fn new_in(
+        device: &VulkanDevice,
+        bytes: u64,
+        arena: &Arc<Arena>,
+    ) -> Result<Self, DeviceMemoryError> {
+        check_pinned(arena)?;
+        let Some(alignment) = device.logical.host_alignment else {
+            return Self::new(device, bytes);
+        };
+        let needed = bytes.max(2 * ALIGNMENT).checked_next_multiple_of(alignment);
+        let host = HostBytes::new(arena, needed.unwrap_or(u64::MAX), alignment)?;
+        let first = host.start();
+        match import(device, host)? {
+            Some(block) => Ok(Self::of(block, first)),
+            None => Self::new(device, bytes),
+        }
+    }
+
+    fn of(block: Block, first: NonNull<u8>) -> Self {
+        Self {
+            ring: StagingRing::new(block.bytes, ALIGNMENT),
             block: Arc::new(block),
-            ring: StagingRing::new(bytes, ALIGNMENT),
             first,
-        })
+        }
+    }
+
+    /// Whether it is memory of an arena.
+    pub(super) fn is_in_arena(&self) -> bool {
+        self.block.host.is_some()
     }
 
     /// The largest piece of a transfer: two of them can be on their way.

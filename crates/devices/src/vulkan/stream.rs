@@ -7,6 +7,7 @@ use core::{fmt, mem};
 use std::{collections::VecDeque, sync::Arc};
 
 use ash::vk;
+use orionrt_alloc::Arena;
 
 use super::{
     answer::refused,
@@ -62,6 +63,35 @@ impl VulkanStream {
         id: StreamId,
         transfer_bytes: u64,
     ) -> Result<Self, DeviceMemoryError> {
+        Self::with_staging(device, id, Staging::new(device, transfer_bytes)?)
+    }
+
+    /// Makes a stream with this number, whose memory for transfers is a block of a pinned arena of
+    /// the host. The block is rounded up to what the device needs, often 4096 bytes, and given back
+    /// when the stream and its last transfer are gone.
+    ///
+    /// The device uses the arena's pages themselves if it can import memory of the host
+    /// (`VK_EXT_external_memory_host`). If it cannot, or is an engine's own, the driver allocates
+    /// the memory as for [`new`](Self::new), and the arena is not used:
+    /// [`stages_in_arena`](Self::stages_in_arena) says which of the two it is. Transfers copy
+    /// between the caller's values and this memory in both cases.
+    ///
+    /// # Errors
+    /// The arena is not pinned, or has no such block; otherwise as [`new`](Self::new).
+    pub fn new_in(
+        device: &VulkanDevice,
+        id: StreamId,
+        transfer_bytes: u64,
+        arena: &Arc<Arena>,
+    ) -> Result<Self, DeviceMemoryError> {
+        Self::with_staging(device, id, Staging::new_in(device, transfer_bytes, arena)?)
+    }
+
+    fn with_staging(
+        device: &VulkanDevice,
+        id: StreamId,
+        staging: Staging,
+    ) -> Result<Self, DeviceMemoryError> {
         let mut kind = vk::SemaphoreTypeCreateInfo::default()
             .semaphore_type(vk::SemaphoreType::TIMELINE)
             .initial_value(0);
@@ -78,7 +108,7 @@ impl VulkanStream {
             running: VecDeque::new(),
             spare: Vec::new(),
             next: Vec::new(),
-            staging: Staging::new(device, transfer_bytes)?,
+            staging,
         })
     }
 
@@ -86,6 +116,12 @@ impl VulkanStream {
     #[must_use]
     pub fn device(&self) -> &VulkanDevice {
         &self.device
+    }
+
+    /// Whether the memory for transfers is a block of an arena of the host.
+    #[must_use]
+    pub fn stages_in_arena(&self) -> bool {
+        self.staging.is_in_arena()
     }
 
     /// The stream in the [`StreamOrder`](crate::StreamOrder) of the device.
