@@ -61,8 +61,8 @@ pub(super) fn buddy_scan(buffers: &[Lifetime]) -> Option<Vec<u64>> {
 }
 
 /// The most blocks of the buddy arena, to bound the memory of its bitmaps; beyond, blocks get
-/// larger.
-const MOST_BLOCKS: u64 = 1 << 30;
+/// larger. With 32 bits it is what a [`Buddy`] can manage.
+const MOST_BLOCKS: u64 = 1 << if usize::BITS < 64 { 24 } else { 30 };
 
 /// The offset of an allocation that failed.
 const NO_BLOCK: u64 = u64::MAX;
@@ -70,13 +70,15 @@ const NO_BLOCK: u64 = u64::MAX;
 /// The offsets of a linear scan over an arena of `span` bytes; `None` if it overflows.
 fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
     let least = buffers.iter().map(|b| b.alignment).min()?;
-    let block_bytes = usize::try_from((span / MOST_BLOCKS).next_power_of_two().max(least)).ok()?;
-    let span = usize::try_from(span).ok()?;
-    let words = alloc::vec![0u64; Buddy::<Vec<u64>>::words_for(span, block_bytes)];
-    let mut buddy = Buddy::in_zeroed_words(words, block_bytes, 0..span).ok()?;
+    let block_bytes = (span / MOST_BLOCKS).next_power_of_two().max(least);
+    // To the allocator a block is a byte: with 32 bits, the span in bytes may be no `usize`.
+    let blocks = usize::try_from(span / block_bytes).ok()?;
+    let words = alloc::vec![0u64; Buddy::<Vec<u64>>::words_for(blocks, 1)];
+    let mut buddy = Buddy::in_zeroed_words(words, 1, 0..blocks).ok()?;
     let layout = |b: &Lifetime| {
-        let size = usize::try_from(b.size).ok()?;
-        Layout::from_size_align(size, usize::try_from(b.alignment).ok()?).ok()
+        let size = usize::try_from(b.size.div_ceil(block_bytes)).ok()?;
+        let alignment = (b.alignment / block_bytes).max(1);
+        Layout::from_size_align(size, usize::try_from(alignment).ok()?).ok()
     };
     let mut full = false;
     let offsets = simulate(
@@ -85,15 +87,41 @@ fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
         &mut buddy,
         |buddy, offset, dead| {
             if let (true, Some(layout)) = (offset != NO_BLOCK, layout(dead)) {
-                let freed = buddy.free(offset as usize, layout);
+                let freed = buddy.free((offset / block_bytes) as usize, layout);
                 debug_assert!(freed.is_ok());
             }
         },
         |buddy, born| {
             let offset = layout(born).and_then(|layout| buddy.allocate(layout));
             full |= offset.is_none();
-            offset.map_or(NO_BLOCK, |offset| offset as u64)
+            offset.map_or(NO_BLOCK, |offset| offset as u64 * block_bytes)
         },
     );
     (!full).then_some(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where the span has more bytes than the machine has addresses, or more than there are
+    /// blocks. Each buffer is alive at the birth of the next one.
+    #[test]
+    fn buffers_one_after_the_other_take_turns_in_two_places_whatever_their_size() {
+        for (size, alignment) in [(48, 1), (12 << 20, 1), (12 << 20, 64), (3 << 40, 4096)] {
+            let buffers: Vec<_> = (0..9)
+                .map(|i| Lifetime::new(i, i + 2, size).with_alignment(alignment))
+                .collect();
+            let offsets = buddy_scan(&buffers).expect("far below 2⁶³ bytes");
+            let end = offsets.iter().map(|offset| offset + size).max();
+            assert!(end <= Some(3 * size), "{size}: {offsets:?}");
+            for (i, pair) in offsets.windows(2).enumerate() {
+                assert!(
+                    pair[0].abs_diff(pair[1]) >= size,
+                    "{size}: {i}, {offsets:?}"
+                );
+                assert!(pair[0] % alignment == 0);
+            }
+        }
+    }
 }
