@@ -32,6 +32,19 @@ use crate::{
 /// before.
 pub const DISCARD_WRITES: bool = Os::DISCARD_WRITES;
 
+/// The page size of the system that runs, in bytes: [`PAGE`], or less where the target has systems
+/// with pages of several sizes. [`Mapping::discard`] gives memory back in these.
+#[inline]
+#[must_use]
+pub fn page_size() -> usize {
+    if PAGE == LEAST_PAGE {
+        // Known when this is compiled.
+        return PAGE;
+    }
+    let is_possible = |size: &usize| size.is_power_of_two() && (LEAST_PAGE..PAGE).contains(size);
+    Os::page_size().filter(is_possible).unwrap_or(PAGE)
+}
+
 /// Whether memory comes from a NUMA node only if its addresses were reserved so
 /// ([`Mapping::reserve_on_node`]), as on Windows; [`Mapping::bind`] is unsupported there.
 pub const NODES_ARE_RESERVED: bool = Os::NODES_ARE_RESERVED;
@@ -176,7 +189,7 @@ impl Mapping {
             unsafe { Os::populate(pages) }
         });
         if outcome.as_ref().is_err_and(MapError::is_unsupported) {
-            for offset in inner_pages(range).step_by(LEAST_PAGE) {
+            for offset in inner_pages(range, PAGE).step_by(LEAST_PAGE) {
                 // SAFETY: a whole page inside the caller's range, committed, and used by nobody
                 // else.
                 unsafe { self.base.add(offset).write_volatile(0) };
@@ -194,7 +207,7 @@ impl Mapping {
 
     /// Ends the page lock of the whole pages inside `range`, where there is one.
     pub fn unlock(&self, range: Range<usize>) -> Result<(), MapError> {
-        self.request(MapCall::Lock, inner_pages(range), |pages| {
+        self.request(MapCall::Lock, inner_pages(range, PAGE), |pages| {
             // SAFETY: pages of this mapping.
             unsafe { Os::unlock(pages) }
         })
@@ -215,15 +228,17 @@ impl Mapping {
         })
     }
 
-    /// Gives the memory of the whole pages inside `range` back; they stay committed and read as
-    /// zeros. Returns their length in bytes. On an error some of them may have become zeros.
+    /// Gives the memory of the whole pages inside `range` back, pages of [`page_size`]; they stay
+    /// committed and read as zeros. Returns their length in bytes. On an error some of them may
+    /// have become zeros.
     ///
     /// # Safety
     /// Nobody relies on the contents of `range`. Where [`DISCARD_WRITES`] is true, its pages are
     /// accessible.
     pub unsafe fn discard(&self, range: Range<usize>) -> Result<usize, MapError> {
-        let range = inner_pages(range);
-        self.request(MapCall::Discard, range.clone(), |pages| {
+        let range = inner_pages(range, page_size());
+        self.pages(range.clone(), MapCall::Discard)?;
+        self.make(MapCall::Discard, range.clone(), |pages| {
             // SAFETY: pages of this mapping; the rest is the caller's duty.
             unsafe { Os::discard(pages) }
         })?;
@@ -281,6 +296,16 @@ impl Mapping {
         make: impl FnOnce(Pages) -> Result<(), OsError>,
     ) -> Result<(), MapError> {
         let range = self.pages(range, call)?;
+        self.make(call, range, make)
+    }
+
+    /// Makes one call on `range`, pages of the system within this mapping; none where it is empty.
+    fn make(
+        &self,
+        call: MapCall,
+        range: Range<usize>,
+        make: impl FnOnce(Pages) -> Result<(), OsError>,
+    ) -> Result<(), MapError> {
         if range.is_empty() {
             return Ok(());
         }

@@ -26,8 +26,8 @@ pub fn round_up(bytes: usize) -> Option<usize> {
     bytes.checked_next_multiple_of(PAGE)
 }
 
-/// The whole pages inside a range.
-pub(crate) fn inner_pages(range: Range<usize>) -> Range<usize> {
-    let start = range.start.next_multiple_of(PAGE);
-    start..(range.end & !(PAGE - 1)).max(start)
+/// The whole pages of `page` bytes inside a range.
+pub(crate) fn inner_pages(range: Range<usize>, page: usize) -> Range<usize> {
+    let start = range.start.next_multiple_of(page);
+    start..(range.end & !(page - 1)).max(start)
 }

@@ -484,7 +484,7 @@ impl ArenaMemory {
                 given_back = given_back.and_then(|sum: usize| bytes.map(|bytes| sum + bytes));
                 if reaches_untouched {
                     // The first page stays if it also holds a part of a block below.
-                    zero_from = Some(run.start.next_multiple_of(mapping::PAGE));
+                    zero_from = Some(run.start.next_multiple_of(mapping::page_size()));
                 }
             }
             given_back.is_ok()

@@ -233,7 +233,7 @@ impl Heap {
         let mut is_refused = false;
         let done = purge::purge(&self.pages, most, |(map, idle)| {
             // SAFETY: the pages are out of circulation while this is called.
-            let discarded = unsafe { map.discard(idle.pages.clone(), idle.held.clone()) };
+            let discarded = unsafe { map.discard(idle.whole.clone(), idle.held.clone()) };
             is_refused = discarded.is_err();
             !is_refused
         });

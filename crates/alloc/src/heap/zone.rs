@@ -155,9 +155,11 @@ pub(super) struct Entries {
 /// Free pages that a purge holds.
 #[derive(Clone, Debug)]
 pub(super) struct IdlePages {
-    /// The pages whose memory is to go back.
+    /// The pages that were resident.
     pub(super) pages: Range<usize>,
-    /// The pages whose header entries are to go back: `pages`, and free ones next to them.
+    /// The pages whose memory is to go back: `pages`, and free ones next to them.
+    pub(super) whole: Range<usize>,
+    /// The pages whose header entries are to go back: `whole`, and free ones next to them.
     pub(super) held: Range<usize>,
 }
 
@@ -318,26 +320,36 @@ impl<'z> Zone<'z> {
     }
 
     /// Takes the highest free resident pages out of circulation, at most `most` in one run, so that
-    /// their memory can be given back; and with them the free pages next to them whose header
-    /// entries share a page of the system, so that those entries can go back too.
+    /// their memory can be given back; and with them the free pages next to them with which they
+    /// fill pages of the system, and those whose header entries share a page of the system, so that
+    /// those entries can go back too.
     pub(super) fn take_idle(&mut self, most: usize) -> Option<IdlePages> {
         let pages = self.resident.highest(most)?;
-        let mut held = pages.clone();
-        let start = pages.start - pages.start % HEADERS;
-        if start < pages.start && self.take_exactly(start..pages.start) {
-            held.start = start;
-        }
-        let end = pages.end.next_multiple_of(HEADERS).min(self.committed);
-        if end > pages.end && self.take_exactly(pages.end..end) {
-            held.end = end;
-        }
-        for border in [held.start, pages.start, pages.end, held.end] {
-            self.tables.note_border(border);
-        }
         let taken = self.take_exactly(pages.clone());
         debug_assert!(taken);
+        let whole = self.take_beside(&pages, mapping::page_size() / PAGE);
+        let held = self.take_beside(&whole, HEADERS);
+        for run in [&held, &whole, &pages] {
+            self.tables.note_border(run.start);
+            self.tables.note_border(run.end);
+        }
         self.resident.remove(pages.clone());
-        Some(IdlePages { pages, held })
+        Some(IdlePages { pages, whole, held })
+    }
+
+    /// Takes the pages next to a run out of circulation, down and up to a multiple of `unit`, on
+    /// each side if all of them there are free; returns the run with them.
+    fn take_beside(&mut self, run: &Range<usize>, unit: usize) -> Range<usize> {
+        let mut with = run.clone();
+        let start = run.start - run.start % unit;
+        if start < run.start && self.take_exactly(start..run.start) {
+            with.start = start;
+        }
+        let end = run.end.next_multiple_of(unit).min(self.committed);
+        if end > run.end && self.take_exactly(run.end..end) {
+            with.end = end;
+        }
+        with
     }
 
     fn take_exactly(&mut self, run: Range<usize>) -> bool {
@@ -403,5 +415,55 @@ impl<'z> Zone<'z> {
             self.committed = end;
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A zone of 1 MiB, of which all pages are free and committed.
+    fn zone() -> Zone<'static> {
+        let new = NewZone::reserve(1 << 20, PAGE, HugePages::Off, 256).expect("there is memory");
+        let (map, publish) = new.split();
+        publish(Box::leak(Box::new(map)))
+    }
+
+    /// Pages of the system that have four of the heap's, as with 16 KiB: of all ways in which the
+    /// pages around a run may be in use.
+    #[test]
+    fn pages_beside_a_run_are_taken_where_they_fill_a_page_of_the_system() {
+        let mut zone = zone();
+        for run in [5..7, 4..7, 6..8, 4..8, 3..9] {
+            for in_use in 0..1_u32 << 12 {
+                let is_free = |page: usize| in_use >> page & 1 == 0;
+                if !run.clone().all(is_free) {
+                    continue;
+                }
+                let others = (0..12).filter(|&page| !is_free(page));
+                let taken = others.chain(run.clone());
+                assert!(taken.clone().all(|page| zone.take_exactly(page..page + 1)));
+                let with = zone.take_beside(&run, 4);
+                let (below, above) = (run.start / 4 * 4, run.end.div_ceil(4) * 4);
+                let start = if (below..run.start).all(is_free) {
+                    below
+                } else {
+                    run.start
+                };
+                let end = if (run.end..above).all(is_free) {
+                    above
+                } else {
+                    run.end
+                };
+                assert_eq!(with, start..end, "{run:?}, in use: {in_use:012b}");
+                // They are nobody else's now.
+                assert!(with.clone().all(|page| !zone.take_exactly(page..page + 1)));
+                let beside = (start..run.start).chain(run.end..end);
+                taken
+                    .chain(beside)
+                    .for_each(|page| zone.release(page..page + 1));
+            }
+        }
+        assert_eq!(zone.largest_free(), 1 << 20);
     }
 }

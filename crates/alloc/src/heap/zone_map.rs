@@ -259,21 +259,22 @@ impl ZoneMap {
     pub(super) unsafe fn zero(&self, pages: Range<usize>) -> Result<(), MapError> {
         // SAFETY: the caller's duty, passed on.
         unsafe { self.data.discard(bytes(pages.clone())) }?;
-        if mapping::PAGE > PAGE {
+        let page = mapping::page_size();
+        if page > PAGE {
             // SAFETY: as above.
-            unsafe { self.clear_edges(bytes(pages)) };
+            unsafe { self.clear_edges(bytes(pages), page) };
         }
         Ok(())
     }
 
-    /// Zeroes the ends of a range that a discard leaves out where the system's pages are larger
-    /// than the heap's.
+    /// Zeroes the ends of a range that a discard leaves out where the system's pages, of `page`
+    /// bytes, are larger than the heap's.
     ///
     /// # Safety
     /// The bytes are committed and the caller's.
-    unsafe fn clear_edges(&self, range: Range<usize>) {
-        let head_end = range.start.next_multiple_of(mapping::PAGE).min(range.end);
-        let tail_start = (range.end & !(mapping::PAGE - 1)).max(head_end);
+    unsafe fn clear_edges(&self, range: Range<usize>, page: usize) {
+        let head_end = range.start.next_multiple_of(page).min(range.end);
+        let tail_start = (range.end & !(page - 1)).max(head_end);
         for edge in [range.start..head_end, tail_start..range.end] {
             // SAFETY: within the caller's range.
             unsafe { self.base.add(edge.start).write_bytes(0, edge.len()) };

@@ -49,6 +49,10 @@ impl System for Linux {
     const MISSING: &'static [i32] = posix::MISSING;
     const NO_MEMORY: &'static [i32] = posix::NO_MEMORY;
 
+    fn page_size() -> Option<usize> {
+        posix::page_size()
+    }
+
     fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
         posix::reserve::reserve(len, align)
     }

@@ -35,6 +35,12 @@ pub(super) fn at(pages: Pages) -> *mut c_void {
     pages.start.as_ptr().cast()
 }
 
+/// The C library has it from the start of the process.
+pub(super) fn page_size() -> Option<usize> {
+    // SAFETY: asks for a number.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()
+}
+
 /// # Safety
 /// That of [`System::release`](super::System::release).
 pub(super) unsafe fn release(pages: Pages) {

@@ -75,6 +75,11 @@ pub(crate) trait System {
     /// for parts of a reservation by [`bind`](Self::bind).
     const NODES_ARE_RESERVED: bool = false;
 
+    /// The page size of the system that runs, in bytes; `None` if the target has one size only.
+    fn page_size() -> Option<usize> {
+        None
+    }
+
     // Memory, required.
 
     /// Reserves `len` bytes of address space, whole pages, at a multiple of `align`, a power of two
