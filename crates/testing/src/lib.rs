@@ -22,6 +22,7 @@
 //! | [`pool_choices`] | pools | the choice: a bound of another kind, and a greedy rule |
 //! | [`fit_oracle`] | spills, reruns, compression | search: follows all schedules of small graphs |
 //! | [`fit_machine`] | the same, its check | both: executes schedules byte by byte |
+//! | [`fit_clock`] | their times, with transfers beside operators | all: compares pairs of steps |
 //! | [`stream_history`] | claims of device memory | clocks, segments: follows all edges back |
 //! | [`staging_bytes`] | staging rings | positions: looks at every byte |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
@@ -80,6 +81,8 @@ pub mod fit_oracle;
 pub mod fit_chains;
 #[cfg(feature = "plan")]
 pub mod fit_machine;
+#[cfg(feature = "plan")]
+pub mod fit_clock;
 #[cfg(feature = "plan")]
 pub mod fit_changes;
 #[cfg(feature = "plan")]

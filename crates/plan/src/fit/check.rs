@@ -70,6 +70,9 @@ impl Check<'_> {
                 }
                 return self.fault(input, FitRule::InputMissing);
             };
+            if self.fit.cold_start && self.stored.contains(input) && self.size(input) > 0 {
+                return self.fault(input, FitRule::ThereAtStart);
+            }
             let copy = self.copy(input, id, (Memory::Fast, Form::Plain))?;
             if copy.steps.start != 0 || copy.steps.is_empty() {
                 return self.fault(input, FitRule::NoBytes);

@@ -29,13 +29,15 @@ pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, u32> {
 }
 
 impl Emitter<'_> {
-    /// The inputs are there, but for those that are stored and need not be.
+    /// The inputs are there, but for those that are cold, and those that are stored and may be
+    /// elsewhere.
     fn start(&mut self) {
         let model = self.model;
         for &root in &model.inputs {
             let first = model.root(root).uses.first();
             let idle = first.map_or(NONE, |used| used.idle);
-            let is_absent = model.root(root).is_stored && self.choices.way(idle) == Way::Spill;
+            let is_left = model.root(root).is_stored && self.choices.way(idle) == Way::Spill;
+            let is_absent = is_left || model.root(root).is_cold;
             let copy = (!is_absent).then(|| self.copy(root, CopyKind::Plain));
             if let Some(copy) = copy {
                 self.out.copies[copy as usize].steps.end = 1;
@@ -43,7 +45,11 @@ impl Emitter<'_> {
             }
             self.out.inputs.push(copy);
         }
-        for &root in &model.inputs {
+        for &root in model
+            .inputs
+            .iter()
+            .filter(|&&root| !model.root(root).is_cold)
+        {
             self.after_use(root);
         }
     }
@@ -62,6 +68,9 @@ impl Emitter<'_> {
         }
         self.bring_all(&ending, Way::Compress)?;
         self.bring_all(&ending, Way::Spill)?;
+        for root in core::mem::take(&mut self.arriving[op as usize]) {
+            self.arrive(root);
+        }
         for idle in core::mem::take(&mut self.leaving[op as usize]) {
             self.leave(idle);
         }

@@ -42,6 +42,8 @@ pub(super) struct Emitter<'m> {
     pub(super) ending: Vec<Vec<u32>>,
     /// For each operator, the idle intervals whose roots leave before it, and no earlier.
     pub(super) leaving: Vec<Vec<u32>>,
+    /// For each operator, the roots that are fetched before it because they are cold until then.
+    pub(super) arriving: Vec<Vec<u32>>,
     /// For each operator, the roots that are recomputed before it after their last use.
     pub(super) again: Vec<Vec<u32>>,
     /// For each root, the idle interval that is to end before the next operator.
@@ -73,6 +75,12 @@ impl<'m> Emitter<'m> {
                 again[back as usize].push(root as u32);
             }
         }
+        let mut arriving = vec![Vec::new(); model.ops.len() + 1];
+        for &root in &model.inputs {
+            if let Some(op) = model.arrival(root) {
+                arriving[op as usize].push(root);
+            }
+        }
         let roots = model.roots.len();
         Self {
             model,
@@ -86,6 +94,7 @@ impl<'m> Emitter<'m> {
             },
             ending,
             leaving,
+            arriving,
             again,
             pending: vec![NONE; roots],
             used: vec![0; roots],
@@ -146,6 +155,15 @@ impl<'m> Emitter<'m> {
         self.push(Action::Spill(root), &[held.copy], &[copy]);
         self.out.cost.written_bytes += self.model.size(root);
         self.out.cost.spill_seconds += self.model.write_cost(root);
+    }
+
+    /// Fetches a root that is cold before its first use.
+    pub(super) fn arrive(&mut self, root: u32) {
+        let copy = self.copy(root, CopyKind::Plain);
+        self.copies.fast[root as usize] = Some(Held { copy, version: 0 });
+        self.push(Action::Fetch(root), &[], &[copy]);
+        self.out.cost.read_bytes += self.model.size(root);
+        self.out.cost.fetch_seconds += self.model.read_cost(root);
     }
 
     /// Makes the compressed copy of a root.

@@ -5,13 +5,21 @@
 use alloc::vec::Vec;
 
 use super::{
-    added_cost::FitCost, error::FitError, model::Model, options::Fit, placed,
-    schedule::FitSchedule, search::Solution,
+    added_cost::FitCost,
+    costs::OperatorCosts,
+    error::FitError,
+    model::Model,
+    options::Fit,
+    overlap::OverlapError,
+    placed,
+    schedule::{FitSchedule, Memory, TensorCopy},
+    search::Solution,
 };
 use crate::graph::Graph;
 use crate::ids::OpId;
-use crate::lifetimes::Aliasing;
+use crate::lifetimes::{Aliasing, Lifetimes};
 use crate::plan::Plan;
+use crate::planner::Planner;
 
 /// A graph fitted into a capacity: a schedule, a plan for each memory, and what it costs.
 ///
@@ -82,6 +90,33 @@ impl Fitted {
         })
     }
 
+    /// This answer with fetches at earlier steps, so that operators wait less for them when
+    /// transfers run beside operators: see [`FitSchedule::prefetched`]. The cost stays the same,
+    /// and more bytes may be in the fast memory at once.
+    ///
+    /// # Errors
+    /// If `graph` and `fit` are not those of this answer, or if an operator takes no finite time.
+    pub fn prefetched(
+        &self,
+        graph: &Graph,
+        fit: &Fit,
+        costs: &OperatorCosts,
+        planner: &Planner,
+    ) -> Result<Self, OverlapError> {
+        let schedule = self.schedule.prefetched(graph, fit, costs, planner)?;
+        let plan = |plan: &Plan, memory: Memory| {
+            let copies = schedule.copies.iter();
+            plan_of(plan, copies.filter(|copy| copy.memory == memory))
+        };
+        let plans = plan(&self.fast, Memory::Fast).zip(plan(&self.slow, Memory::Slow));
+        let mut early = self.clone();
+        if let Some((fast, slow)) = plans {
+            early.load = fast.load();
+            (early.schedule, early.fast, early.slow) = (schedule, fast, slow);
+        }
+        Ok(early)
+    }
+
     /// What an executor does, with the offset of each copy.
     #[must_use]
     pub fn schedule(&self) -> &FitSchedule {
@@ -131,4 +166,19 @@ impl Fitted {
     pub fn aliasing(&self) -> Aliasing {
         self.aliasing
     }
+}
+
+/// The plan of one memory with its copies where and when a schedule has them.
+fn plan_of<'c>(plan: &Plan, copies: impl Iterator<Item = &'c TensorCopy>) -> Option<Plan> {
+    let mut offsets = Vec::new();
+    let rows = plan.lifetimes().iter().zip(copies);
+    let rows = rows.map(|((_, name, row), copy)| {
+        let mut row = *row;
+        [row.lower, row.upper] = [copy.steps.start, copy.steps.end].map(|step| step as i64);
+        offsets.push(copy.offset);
+        (name, row)
+    });
+    let lifetimes = Lifetimes::from_named(rows).ok()?;
+    let moved = Plan::new(lifetimes, offsets).ok()?;
+    Some(moved.with_strategy(plan.strategy()))
 }

@@ -115,7 +115,8 @@ impl Planner {
         let costs = OperatorCosts::from_seconds(in_order).unwrap_or_else(|| costs.clone());
         let model = Model::new(&moved, &costs, fit);
         let bound = lower_bound(&model, fit.capacity)
-            .map_err(|impossible| error_of(&moved, fit, impossible))?;
+            .map_err(|impossible| error_of(&moved, fit, impossible))?
+            + model.arrival_seconds();
         let slow_capacity = fit.slow.map_or(0, |slow| slow.capacity);
         let mut targets = [fit.capacity, slow_capacity];
         let mut failed = FitError::NotFound {

@@ -74,6 +74,9 @@ pub enum FitRule {
     },
     /// An input that is not stored has no copy that the caller fills.
     InputMissing,
+    /// A stored input has a copy that the caller fills, although
+    /// [`Fit::cold_start`](super::Fit::cold_start) says that none is there at the start.
+    ThereAtStart,
     /// Two inputs are to be filled into one copy.
     SharedInput {
         /// The other input.
@@ -213,6 +216,12 @@ impl fmt::Display for FitRule {
             Self::NeverWritten => write!(f, "is not there: its copy was never written"),
             Self::NotThere { holds } => write!(f, "is not there: its copy holds '{holds}'"),
             Self::InputMissing => write!(f, "is an input that is not stored and has no copy"),
+            Self::ThereAtStart => {
+                write!(
+                    f,
+                    "is there at the start; expected a fetch before its first use"
+                )
+            }
             Self::SharedInput { other } => {
                 write!(f, "is filled into the copy of input '{other}'")
             }

@@ -21,6 +21,19 @@
 //! most bytes for the least time at the fullest step, as Dynamic Tensor Rematerialization (Kirisame
 //! et al., ICLR 2021) picks a victim when memory is full, and local search improves what it finds.
 //!
+//! # Transfers beside operators
+//!
+//! The cost of a schedule is that of its steps one after the other. A machine may also transfer
+//! beside operators: [`FitSchedule::overlapped`] tells the times then. Operators, reruns and codecs
+//! have one unit; spills have a transfer engine and fetches another one, or both share one
+//! ([`SlowMemory::half_duplex`]). Each does its steps in the order of the schedule. A step starts
+//! when the step before it on its unit has ended, when the steps that wrote what it reads have, and
+//! when the bytes that it writes are free: when every step that uses them before has ended, a spill
+//! included, and the last step at which the plan keeps them for another copy. The time to start a
+//! transfer, and that all of them share the bandwidth of the fast memory, are left out.
+//!
+//! # The search
+//!
 //! Operators run one after the other, and every one of them runs when all of its operands are in
 //! the fast memory. Invariant: each schedule that leaves this module has passed the check in
 //! `check`, which shares no code with the search but that of the options.
@@ -59,6 +72,7 @@ mod tails;
 mod exchange;
 mod kicks;
 mod solve;
+mod overlap;
 mod error;
 mod requirements;
 mod placed;
@@ -73,5 +87,6 @@ pub use {
     fitted::Fitted,
     mistake::{FitMistake, FitRule},
     options::{Fit, SlowMemory},
+    overlap::{Overlap, OverlapError, StepTime},
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Form, Memory, TensorCopy},
 };

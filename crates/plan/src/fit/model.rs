@@ -58,6 +58,8 @@ pub(super) struct Root {
     pub(super) writers: Vec<Option<u32>>,
     /// Whether its bytes exist outside the fast memory.
     pub(super) is_stored: bool,
+    /// Whether it is an input that is not there at the start: it is fetched before its first use.
+    pub(super) is_cold: bool,
     /// Its compressed form, which has fewer bytes, if it may have one.
     pub(super) compressed: Option<Compressed>,
 }
@@ -201,6 +203,23 @@ impl Model {
 
     pub(super) fn read_cost(&self, root: u32) -> f64 {
         self.size(root) as f64 * self.read
+    }
+
+    /// The operator before which a root that is cold is fetched; the number of operators for the
+    /// end. `None` for a root that is there at the start, is made, or is never used.
+    pub(super) fn arrival(&self, root: u32) -> Option<u32> {
+        let root = self.root(root);
+        let first = root.uses.first().filter(|_| root.is_cold);
+        first.map(|used| used.moment / 2)
+    }
+
+    /// The seconds for fetching what is cold before its first use.
+    pub(super) fn arrival_seconds(&self) -> f64 {
+        let cold = self
+            .inputs
+            .iter()
+            .filter(|&&root| self.arrival(root).is_some());
+        cold.map(|&root| self.read_cost(root)).sum()
     }
 
     /// Whether a version exists outside the fast memory from the start. What is written over a

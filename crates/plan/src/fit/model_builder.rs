@@ -83,6 +83,7 @@ impl<'g> ModelBuilder<'g> {
                     uses: Vec::new(),
                     writers: Vec::new(),
                     is_stored: false,
+                    is_cold: false,
                     compressed: compressed(fit, id, row.size),
                 });
             }
@@ -97,6 +98,7 @@ impl<'g> ModelBuilder<'g> {
             let is_stored = stored.contains(id);
             if let Some(root) = roots.get_mut(root_of[id.index()] as usize) {
                 root.is_stored = is_stored;
+                root.is_cold = is_stored && fit.cold_start && root.size > 0;
             }
         }
         Self {
@@ -107,12 +109,14 @@ impl<'g> ModelBuilder<'g> {
         }
     }
 
-    /// The caller fills the inputs.
+    /// The caller fills the inputs, but for those that are cold.
     fn start(&mut self, graph: &Graph) {
         for &input in graph.inputs() {
             let root = self.root_of[input.index()];
             self.roots[root as usize].writers.push(None);
-            self.use_at(root, 0, 0);
+            if !self.roots[root as usize].is_cold {
+                self.use_at(root, 0, 0);
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub struct SlowMemory {
     pub write_bytes_per_second: f64,
     /// The bytes that are read from it in a second.
     pub read_bytes_per_second: f64,
+    /// Whether it is never written and read at the same time.
+    pub is_half_duplex: bool,
 }
 
 impl SlowMemory {
@@ -36,6 +38,7 @@ impl SlowMemory {
             capacity,
             write_bytes_per_second: bytes_per_second,
             read_bytes_per_second: bytes_per_second,
+            is_half_duplex: false,
         }
     }
 
@@ -50,6 +53,15 @@ impl SlowMemory {
     #[must_use]
     pub const fn read_bytes_per_second(mut self, bytes: f64) -> Self {
         self.read_bytes_per_second = bytes;
+        self
+    }
+
+    /// Whether one transfer engine writes and reads it, as one DMA channel does that reaches flash
+    /// over a bus. By default each direction has its own, as on a GPU. It matters where [transfers
+    /// run beside operators](super::FitSchedule::overlapped).
+    #[must_use]
+    pub const fn half_duplex(mut self, is_half_duplex: bool) -> Self {
+        self.is_half_duplex = is_half_duplex;
         self
     }
 }
@@ -74,6 +86,7 @@ pub struct Fit {
     pub(super) aliasing: Aliasing,
     pub(super) costs: Option<OperatorCosts>,
     pub(super) stored: Vec<TensorId>,
+    pub(super) cold_start: bool,
     pub(super) work: u64,
 }
 
@@ -93,6 +106,7 @@ impl Fit {
             aliasing: Aliasing::InPlace,
             costs: None,
             stored: Vec::new(),
+            cold_start: false,
             work: 2_000_000,
         }
     }
@@ -176,6 +190,28 @@ impl Fit {
     #[must_use]
     pub fn stored(mut self, inputs: impl IntoIterator<Item = TensorId>) -> Self {
         self.stored.extend(inputs);
+        self
+    }
+
+    /// Whether [stored](Self::stored) inputs are all outside the fast memory at the start, so that
+    /// each is fetched before its first use, and that time counts. By default the caller also fills
+    /// those that have room in the fast memory from the start on, and nothing is added for them.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::{GraphBuilder, Planner, fit::{Fit, SlowMemory}};
+    /// let mut g = GraphBuilder::new();
+    /// let [x, w, y] = ["x", "w", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 1000]>()));
+    /// g.op("conv").reads([x, w]).writes([y]);
+    /// let graph = g.output(y).build()?;
+    /// let fit = Fit::within(3000).slow(SlowMemory::new(0, 1e6)).stored([w]);
+    /// assert_eq!(Planner::new().fit(&graph, &fit)?.cost().seconds(), 0.0);
+    /// assert_eq!(Planner::new().fit(&graph, &fit.cold_start(true))?.cost().seconds(), 0.001);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cold_start(mut self, is_cold: bool) -> Self {
+        self.cold_start = is_cold;
         self
     }
 

@@ -1,0 +1,63 @@
+//! Why the times of a schedule cannot be told.
+//!
+//! Stands on [`FitMistake`]. Every kind names the step and what was expected.
+
+use alloc::string::String;
+use core::fmt;
+
+use super::super::mistake::FitMistake;
+
+/// Why [`FitSchedule::overlapped`](crate::fit::FitSchedule::overlapped) or
+/// [`FitSchedule::prefetched`](crate::fit::FitSchedule::prefetched) has no answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum OverlapError {
+    /// The schedule breaks a rule.
+    Schedule(FitMistake),
+    /// There is not one time for each operator.
+    Costs {
+        /// How many operators there are.
+        operators: usize,
+        /// How many times were given.
+        costs: usize,
+    },
+    /// A step takes no finite time: its operator costs infinitely much, or a memory or a codec has
+    /// a speed that is not positive.
+    Seconds {
+        /// The step.
+        step: usize,
+        /// The name of its operator, or of the tensor that it moves.
+        subject: String,
+        /// The time of the step in seconds.
+        seconds: f64,
+    },
+}
+
+impl fmt::Display for OverlapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schedule(mistake) => write!(f, "the schedule is wrong: {mistake}"),
+            Self::Costs { operators, costs } => {
+                write!(f, "{costs} times for {operators} operators; each needs one")
+            }
+            Self::Seconds {
+                step,
+                subject,
+                seconds,
+            } => write!(
+                f,
+                "step {step} ('{subject}') takes {seconds} s; expected a finite number that is not \
+                 negative"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for OverlapError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Schedule(mistake) => Some(mistake),
+            _ => None,
+        }
+    }
+}
