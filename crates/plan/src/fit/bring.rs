@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::{
     choices::Way,
     emitted::{Action, CopyKind},
-    emitter::{Emitter, Held},
+    emitter::{Emitter, Held, Missing},
     model::{NONE, Operand, Product, Writes},
 };
 
@@ -21,17 +21,17 @@ const MOST_RERUNS: usize = 512;
 
 impl Emitter<'_> {
     /// Ends an idle interval.
-    pub(super) fn bring(&mut self, idle: u32) -> Result<u32, u32> {
+    pub(super) fn bring(&mut self, idle: u32) -> Result<u32, Missing> {
         let of = *self.model.idle(idle);
         self.pending[of.root as usize] = NONE;
         let operand = of.operand();
         let copy = match (self.find_temporary(operand), self.choices.way(idle)) {
             (Some(copy), _) => copy,
-            (None, Way::Spill) => self.fetch(operand).ok_or(idle)?,
-            (None, Way::Compress) => self.expand(operand).ok_or(idle)?,
+            (None, Way::Spill) => self.fetch(operand).ok_or(Missing::Idle(idle))?,
+            (None, Way::Compress) => self.expand(operand).ok_or(Missing::Idle(idle))?,
             (None, _) => {
                 let made = self.recompute(operand, 0);
-                made.map_err(|failed| if failed == NONE { idle } else { failed })?
+                made.map_err(|missing| missing.or(Missing::Idle(idle)))?
             }
         };
         let version = of.version;
@@ -41,10 +41,11 @@ impl Emitter<'_> {
     }
 
     /// Recomputes a root that has had its last use, so that something can be recomputed of it.
-    pub(super) fn make_again(&mut self, root: u32) -> Result<(), u32> {
+    pub(super) fn make_again(&mut self, root: u32) -> Result<(), Missing> {
         let uses = &self.model.root(root).uses;
         let version = uses.last().map_or(0, |used| used.version);
-        let copy = self.get(Operand { root, version }, false, 0)?;
+        let copy = self.get(Operand { root, version }, false, 0);
+        let copy = copy.map_err(|missing| missing.or(Missing::Again(root)))?;
         self.copies.fast[root as usize] = Some(Held { copy, version });
         self.out.again.push((root, copy));
         Ok(())
@@ -89,14 +90,13 @@ impl Emitter<'_> {
         }
     }
 
-    /// Reruns the operator that writes a version of a root. The error is the idle interval that
-    /// cannot be ended, or [`NONE`] for the one for which this was asked.
-    fn recompute(&mut self, operand: Operand, depth: usize) -> Result<u32, u32> {
+    /// Reruns the operator that writes a version of a root.
+    fn recompute(&mut self, operand: Operand, depth: usize) -> Result<u32, Missing> {
         let model = self.model;
-        let op = model.writer(operand).ok_or(NONE)?;
+        let op = model.writer(operand).ok_or(Missing::It)?;
         let what = &model.ops[op as usize];
         if !model.may_rerun(op) || depth >= MOST_DEPTH || self.reruns >= MOST_RERUNS {
-            return Err(NONE);
+            return Err(Missing::It);
         }
         self.reruns += 1;
         let mut reads = Vec::with_capacity(what.operands.len());
@@ -112,7 +112,7 @@ impl Emitter<'_> {
             let is_it = |operand: &Operand| operand.root == product.of.root;
             writes.push(match product.writes {
                 Writes::Anew => self.copy(product.of.root, CopyKind::Plain),
-                _ => reads[what.operands.iter().position(is_it).ok_or(NONE)?],
+                _ => reads[what.operands.iter().position(is_it).ok_or(Missing::It)?],
             });
         }
         self.push(Action::Rerun(op), &reads, &writes);
@@ -123,12 +123,12 @@ impl Emitter<'_> {
         for (product, &copy) in written {
             self.add_temporary(product.of, copy);
         }
-        self.find_temporary(operand).ok_or(NONE)
+        self.find_temporary(operand).ok_or(Missing::It)
     }
 
     /// The copy of an operand of an operator that is rerun. One that will be `written_over` is
     /// for this operator alone.
-    fn get(&mut self, operand: Operand, written_over: bool, depth: usize) -> Result<u32, u32> {
+    fn get(&mut self, operand: Operand, written_over: bool, depth: usize) -> Result<u32, Missing> {
         if written_over {
             let copy = match self.copy_back(operand) {
                 Some(copy) => copy,

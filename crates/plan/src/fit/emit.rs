@@ -9,15 +9,15 @@ use alloc::vec::Vec;
 use super::{
     choices::{Choices, Way},
     emitted::{Action, CopyKind, Emitted},
-    emitter::{Emitter, Held},
+    emitter::{Emitter, Held, Missing},
     model::{Model, NONE, Writes, moment_before, op_moment},
 };
 
 /// The schedule that follows from choices.
 ///
 /// # Errors
-/// The idle interval whose root cannot be brought back.
-pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, u32> {
+/// What stands in the way.
+pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, Missing> {
     let mut emitter = Emitter::new(model, choices);
     emitter.start();
     for op in 0..model.ops.len() as u32 {
@@ -55,7 +55,7 @@ impl Emitter<'_> {
     }
 
     /// Brings back what is to be there before an operator.
-    fn bring_back(&mut self, op: u32) -> Result<(), u32> {
+    fn bring_back(&mut self, op: u32) -> Result<(), Missing> {
         (self.next, self.moment, self.reruns) = (op, moment_before(op), 0);
         self.copies.temporary.clear();
         let ending = core::mem::take(&mut self.ending[op as usize]);
@@ -78,7 +78,7 @@ impl Emitter<'_> {
     }
 
     /// Ends those idle intervals, of some, that end in one way and have not ended yet.
-    fn bring_all(&mut self, ending: &[u32], way: Way) -> Result<(), u32> {
+    fn bring_all(&mut self, ending: &[u32], way: Way) -> Result<(), Missing> {
         for &idle in ending {
             let is_pending = self.pending[self.model.idle(idle).root as usize] == idle;
             if is_pending && self.choices.way(idle) == way {
@@ -88,20 +88,20 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn run(&mut self, op: u32) -> Result<(), u32> {
+    fn run(&mut self, op: u32) -> Result<(), Missing> {
         self.moment = op_moment(op);
         let model = self.model;
         let what = &model.ops[op as usize];
         let mut reads = Vec::with_capacity(what.operands.len());
         for &operand in &what.operands {
-            reads.push(self.there(operand).ok_or(NONE)?);
+            reads.push(self.there(operand).ok_or(Missing::It)?);
         }
         let mut writes = Vec::with_capacity(what.products.len());
         for product in &what.products {
             let root = product.of.root;
             let copy = match product.writes {
                 Writes::Anew => self.copy(root, CopyKind::Plain),
-                _ => self.copies.fast[root as usize].ok_or(NONE)?.copy,
+                _ => self.copies.fast[root as usize].ok_or(Missing::It)?.copy,
             };
             let version = product.of.version;
             self.copies.fast[root as usize] = Some(Held { copy, version });
@@ -114,9 +114,9 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn end(mut self) -> Result<Emitted, u32> {
+    fn end(mut self) -> Result<Emitted, Missing> {
         for &root in &self.model.outputs {
-            let copy = self.copies.fast[root as usize].ok_or(NONE)?.copy;
+            let copy = self.copies.fast[root as usize].ok_or(Missing::It)?.copy;
             self.out.copies[copy as usize].steps.end = self.out.len().max(1);
             self.out.outputs.push(copy);
         }

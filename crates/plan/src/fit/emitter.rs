@@ -13,6 +13,27 @@ use super::{
     model::{Model, NONE, Operand},
 };
 
+/// What stands in the way of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// The root of this idle interval cannot be brought back.
+    Idle(u32),
+    /// This root cannot be recomputed after its last use.
+    Again(u32),
+    /// What was asked for.
+    It,
+}
+
+impl Missing {
+    /// What stands in the way of a whole, one part of which was asked for.
+    pub(super) fn or(self, part: Self) -> Self {
+        match self {
+            Self::It => part,
+            other => other,
+        }
+    }
+}
+
 /// A copy of a root, and the version that it has.
 #[derive(Clone, Copy)]
 pub(super) struct Held {

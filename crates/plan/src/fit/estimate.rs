@@ -5,6 +5,7 @@
 //! its limits say.
 
 use alloc::{collections::BTreeSet, vec::Vec};
+use core::cell::Cell;
 
 use super::{
     choices::{Choices, Presence, Tail, Way},
@@ -40,6 +41,8 @@ pub(super) struct Recomputation {
 pub(super) struct Room<'r> {
     pub(super) fast: &'r LoadTree,
     pub(super) capacity: u64,
+    /// Counts the operands and results of operators that estimates rerun, for the work.
+    pub(super) visited: &'r Cell<usize>,
 }
 
 /// What becomes of operands whose last use is earlier than an operator that is rerun.
@@ -173,6 +176,8 @@ impl Estimate<'_> {
         let op = model.writer(operand).filter(|&op| model.may_rerun(op))?;
         let what = &model.ops[op as usize];
         self.links += what.links();
+        let visited = self.room.visited;
+        visited.set(visited.get() + what.links());
         let is_too_much = self.reruns >= MOST_RERUNS || self.links > MOST_LINKS;
         if is_too_much || depth >= MOST_DEPTH {
             return None;

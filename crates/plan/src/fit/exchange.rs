@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 use super::{
     chances::backs,
     choices::{Choice, Way},
-    estimate::{Operands, Room},
+    estimate::Operands,
     load_tree::LoadTree,
-    picks::Rule,
+    rules::Rule,
     search::{Banned, Search, Solution},
 };
 
@@ -103,14 +103,11 @@ impl Search<'_> {
         };
         let mut best = best;
         let fast = LoadTree::new(best.emitted.fast_loads(self.model).into_iter());
-        let room = Room {
-            fast: &fast,
-            capacity: self.capacity,
-        };
         for back in backs(self.model, idle, most) {
             for &operands in all.iter().filter(|it| it.is_possible(self.model)) {
                 self.spend(1);
                 let choice = Choice::new(way, back);
+                let room = self.room(&fast);
                 let forced = self.forced(&best.choices, idle, choice, operands, &room);
                 let Some(choices) = forced else {
                     continue;
@@ -137,7 +134,7 @@ mod tests {
     use crate::fit::{Fit, OperatorCosts};
     use crate::fit::{choices::Choices, model::Model};
     use crate::graph::GraphBuilder;
-    use core::alloc::Layout;
+    use core::{alloc::Layout, cell::Cell};
 
     /// Three operators, the first and the last of which read a weight.
     fn with_a_weight() -> Model {
@@ -157,9 +154,44 @@ mod tests {
             capacity: 4,
             slow_capacity: 0,
             work: 1000,
+            visited: Cell::default(),
             goal: 0.0,
             cancels: &[],
         }
+    }
+
+    /// Four operators, the last of which reads what the first one writes, which has been used.
+    fn with_a_skip() -> Model {
+        let mut g = GraphBuilder::new();
+        let [x, a, b, c, y] =
+            ["x", "a", "b", "c", "y"].map(|name| g.tensor(name, Layout::new::<u8>()));
+        g.op("first").reads([x]).writes([a]);
+        g.op("second").reads([a]).writes([b]);
+        g.op("third").reads([b]).writes([c]);
+        g.op("fourth").reads([c, a]).writes([y]);
+        let graph = g.output(y).build().expect("a chain");
+        let costs = OperatorCosts::from_bytes(&graph, 1.0);
+        Model::new(&graph, &costs, &Fit::within(4).recompute(true))
+    }
+
+    #[test]
+    fn estimates_and_what_is_given_up_count_as_work() {
+        let model = with_a_skip();
+        let mut search = search(&model);
+        let mut choices = Choices::new(&model);
+        let fast = LoadTree::new([0; 9].into_iter());
+        let before = search.work;
+        for _ in 0..2 {
+            // An operator with two operands and results.
+            let choice = Choice::new(Way::Recompute, 3);
+            let room = search.room(&fast);
+            let forced = search.forced(&choices, 0, choice, Operands::Keep, &room);
+            assert!(forced.is_some());
+            search.spend(0);
+        }
+        assert_eq!(search.work, before - 1);
+        assert!(!search.give_up_kept(&mut choices, 5));
+        assert_eq!(search.work, before - 2);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! only what holds for every attempt.
 
 use alloc::{string::ToString, vec::Vec};
+use core::cell::Cell;
 
 use super::{
     bound::{Impossible, lower_bound},
@@ -130,6 +131,7 @@ impl Planner {
                 capacity: targets[0],
                 slow_capacity: targets[1],
                 work,
+                visited: Cell::default(),
                 goal: bound,
                 cancels: self.cancels(),
             };

@@ -11,10 +11,10 @@ use alloc::vec::Vec;
 use super::{
     chances::backs,
     choices::{Choice, Choices, Way},
-    estimate::{Operands, Room},
+    estimate::Operands,
     load_tree::LoadTree,
     model::NONE,
-    picks::Rule,
+    rules::Rule,
     search::{Banned, Search, Solution},
     tail_changes::change_tails,
 };
@@ -136,10 +136,7 @@ impl Search<'_> {
                 _ => self.model.idle(idle).until,
             };
             let operands = Operands::ALL[random.below(Operands::ALL.len() as u64) as usize];
-            let room = Room {
-                fast: &fast,
-                capacity: self.capacity,
-            };
+            let room = self.room(&fast);
             let choice = Choice::new(way, back);
             if let Some(forced) = self.forced(&choices, idle, choice, operands, &room) {
                 choices = forced;

@@ -4,93 +4,19 @@
 //! that is made later says what they really are. Invariant: a pick frees bytes in its moment, by
 //! means that are allowed and not banned.
 
-use alloc::vec::Vec;
-use core::ops::Range;
-
 use super::{
     chances::backs,
-    choices::{Choice, Choices, Tail, Way},
-    estimate::{Operands, Recomputation, Room, compressing, recomputation, spilling},
-    load_tree::LoadTree,
+    choices::{Choice, Choices, Way},
+    estimate::{Operands, Recomputation, compressing, recomputation, spilling},
+    loads::{Loads, TooFull},
+    making::Stay,
     model::{Idle, Model, moment_before},
+    rules::{Rule, score},
     search::{Banned, Search},
 };
-use crate::planner::random::Random;
 
 /// The most operators before which a pick recomputes a root.
 const BACKS_OF_PICKS: usize = 2;
-
-/// Added to seconds that are divided by.
-const LEAST_SECONDS: f64 = 1e-30;
-
-/// How a repair weighs bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rule {
-    /// Whether only the bytes that are too many count.
-    pub(super) by_excess: bool,
-    /// Whether the number of moments counts that are too full.
-    pub(super) by_moments: bool,
-    /// Whether operands of what is recomputed may stay in the fullest moment.
-    pub(super) may_stay: bool,
-    /// A seed, by which scores are changed at random; 0 to leave them as they are.
-    pub(super) noise: u64,
-}
-
-impl Rule {
-    /// One of the rules, with scores that are changed at random.
-    pub(super) fn noisy(random: &mut Random) -> Self {
-        let rule = Self::ALL[random.below(Self::ALL.len() as u64) as usize];
-        Self {
-            noise: 1 + random.below(u64::MAX),
-            ..rule
-        }
-    }
-
-    /// By how much the score of a choice is changed.
-    fn factor(self, idle: u32, choice: Choice) -> f64 {
-        if self.noise == 0 {
-            return 1.0;
-        }
-        let what = u64::from(idle) << 32 | u64::from(choice.back) << 2 | choice.way as u64;
-        let part = Random::new(self.noise ^ what).below(1 << 16) as f64 / f64::from(1 << 16);
-        // From 0.8 to 5, mostly near 1.
-        1.0 / (0.2 + part)
-    }
-
-    /// The rules that the first repairs go by.
-    pub(super) const ALL: [Self; 6] = [
-        rule(true, true, true),
-        rule(false, true, true),
-        rule(true, false, true),
-        rule(false, false, true),
-        rule(true, true, false),
-        rule(false, false, false),
-    ];
-}
-
-const fn rule(by_excess: bool, by_moments: bool, may_stay: bool) -> Rule {
-    Rule {
-        by_excess,
-        by_moments,
-        may_stay,
-        noise: 0,
-    }
-}
-
-/// The loads of a schedule, moved by estimates.
-pub(super) struct Loads {
-    pub(super) fast: LoadTree,
-    pub(super) slow: LoadTree,
-    /// How many moments before each one are too full.
-    pub(super) too_full: Vec<u32>,
-}
-
-/// A moment that has so many bytes too many.
-#[derive(Clone, Copy)]
-pub(super) struct TooFull {
-    pub(super) moment: u32,
-    pub(super) excess: i64,
-}
 
 /// A choice that frees bytes in the fullest moment.
 pub(super) struct Pick {
@@ -98,14 +24,6 @@ pub(super) struct Pick {
     choice: Choice,
     pub(super) score: f64,
     recomputation: Recomputation,
-}
-
-/// A root that stays after its last use, in some form.
-struct Stay {
-    root: u32,
-    tail: Tail,
-    bytes: i64,
-    moments: Range<u32>,
 }
 
 /// The best choice so far for an interval, of those that free bytes in a moment.
@@ -218,7 +136,7 @@ impl Search<'_> {
     fn consider_recomputing(&self, choices: &Choices, best: &mut Best<'_>) {
         let (model, moment) = (self.model, best.too_full.moment);
         let (fast, capacity) = (&best.loads.fast, self.capacity);
-        let room = Room { fast, capacity };
+        let room = self.room(fast);
         let most = match choices.get(best.idle).way {
             Way::Keep => BACKS_OF_PICKS,
             _ => 1,
@@ -271,32 +189,6 @@ impl Search<'_> {
         })
     }
 
-    /// The moments in which roots would be there that are not now, so that something can be
-    /// recomputed.
-    fn kept_ranges(&self, choices: &Choices, made: &Recomputation, until: u32) -> Vec<Stay> {
-        let stay = |root: u32, tail: Tail| {
-            let model = self.model;
-            let uses = &model.root(root).uses;
-            let last = uses.last().map_or(0, |used| used.moment + 1);
-            let start = match choices.tails[root as usize] {
-                Tail::Kept(kept) => moment_before(kept) + 1,
-                _ => last,
-            };
-            let form = model.compressed(root).filter(|_| tail == Tail::Compressed);
-            Stay {
-                root,
-                tail,
-                bytes: form.map_or(model.size(root), |form| form.bytes) as i64,
-                moments: start.max(last)..moment_before(until) + 1,
-            }
-        };
-        let kept = made.kept.iter().map(|&root| stay(root, Tail::Kept(until)));
-        let compressed = made.compressed.iter();
-        let compressed = compressed.map(|&root| stay(root, Tail::Compressed));
-        let stays = kept.chain(compressed);
-        stays.filter(|stay| !stay.moments.is_empty()).collect()
-    }
-
     /// Makes a pick.
     pub(super) fn choose(&self, choices: &mut Choices, loads: &mut Loads, pick: &Pick) {
         let model = self.model;
@@ -323,57 +215,6 @@ impl Search<'_> {
             Some(loads),
         );
     }
-
-    /// Makes a choice, and keeps what it needs.
-    fn apply(
-        &self,
-        choices: &mut Choices,
-        idle: u32,
-        choice: Choice,
-        made: &Recomputation,
-        mut loads: Option<&mut Loads>,
-    ) {
-        choices.set(idle, choice);
-        for stay in self.kept_ranges(choices, made, choice.back) {
-            if let Some(loads) = &mut loads {
-                loads.fast.add(stay.moments, stay.bytes);
-            }
-            choices.tails[stay.root as usize] = stay.tail;
-        }
-        for &root in &made.spilled {
-            choices.tails[root as usize] = Tail::Spilled;
-        }
-        if let Some(loads) = loads {
-            let before = moment_before(choice.back);
-            loads.fast.add(before..before + 1, made.temporary as i64);
-        }
-    }
-
-    /// The choices with another one for one interval, if that is possible.
-    pub(super) fn forced(
-        &self,
-        choices: &Choices,
-        idle: u32,
-        choice: Choice,
-        operands: Operands,
-        room: &Room<'_>,
-    ) -> Option<Choices> {
-        let (model, back) = (self.model, choice.back);
-        let made = match choice.way {
-            Way::Recompute => recomputation(
-                model,
-                choices,
-                model.idle(idle).operand(),
-                back,
-                operands,
-                room,
-            )?,
-            _ => Recomputation::default(),
-        };
-        let mut choices = choices.clone();
-        self.apply(&mut choices, idle, choice, &made, None);
-        Some(choices)
-    }
 }
 
 /// The bytes that a choice frees in a moment.
@@ -382,27 +223,4 @@ fn freed_now(model: &Model, choice: Choice, of: &Idle, moment: u32) -> i64 {
         true => choice.freed(model, of),
         false => 0,
     }
-}
-
-/// How good a choice is that frees so many bytes, of which so many are too many.
-fn score(
-    loads: &Loads,
-    rule: Rule,
-    absence: &Range<u32>,
-    gain: i64,
-    excess: i64,
-    seconds: f64,
-) -> f64 {
-    let bytes = if rule.by_excess {
-        gain.min(excess)
-    } else {
-        gain
-    };
-    let [start, end] = [absence.start, absence.end].map(|moment| loads.too_full[moment as usize]);
-    let moments = if rule.by_moments {
-        (end - start).max(1)
-    } else {
-        1
-    };
-    bytes as f64 * f64::from(moments) / (seconds.max(0.0) + LEAST_SECONDS)
 }

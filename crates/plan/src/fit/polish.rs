@@ -6,7 +6,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{
     choices::{Choice, Choices, Presence, Tail, Way},
-    estimate::{Operands, Room, compressing, recomputation, spilling},
+    estimate::{Operands, compressing, recomputation, spilling},
     load_tree::LoadTree,
     model::{NONE, moment_before},
     search::{Search, Solution},
@@ -91,8 +91,7 @@ impl Search<'_> {
             Way::Recompute => {
                 let back = choices.get(idle).back;
                 let fast = &LoadTree::new([0].into_iter());
-                let capacity = self.capacity;
-                let room = Room { fast, capacity };
+                let room = self.room(fast);
                 let made = recomputation(
                     self.model,
                     choices,

@@ -11,12 +11,12 @@ use alloc::{collections::BinaryHeap, vec::Vec};
 use core::cmp::Ordering;
 
 use super::{
-    choices::{Choice, Choices, Tail, Way},
-    load_tree::LoadTree,
-    model::{NONE, Operand, moment_before},
-    picks::{Loads, Pick, Rule, TooFull},
+    choices::{Choices, Tail},
+    emitter::Missing,
+    loads::{Loads, TooFull},
+    picks::Pick,
+    rules::Rule,
     search::{Banned, Search, Solution},
-    tail_changes::change_tails,
 };
 
 /// The most times that a repair makes the schedule.
@@ -62,8 +62,12 @@ impl Search<'_> {
         while rounds < MOST_ROUNDS && (always || !self.is_over()) {
             let emitted = match self.emitted(&choices) {
                 Ok(emitted) => emitted,
-                Err(NONE) => return None,
-                Err(idle) => {
+                Err(Missing::It) => return None,
+                Err(Missing::Again(root)) => {
+                    choices.tails[root as usize] = Tail::Gone;
+                    continue;
+                }
+                Err(Missing::Idle(idle)) => {
                     // Each interval fails once.
                     let banned = &mut banned[idle as usize];
                     banned.recompute = true;
@@ -96,92 +100,12 @@ impl Search<'_> {
                     load,
                 });
             }
-            let mut loads = self.loads(&fast, &slow);
+            let mut loads = Loads::new(&fast, &slow, self.capacity);
             if !self.round(&mut choices, &mut loads, rule, banned) {
                 return None;
             }
         }
         None
-    }
-
-    /// Lets a root be compressed and expanded at other times than in a moment, or not at all. False
-    /// if it is neither of them there by choice.
-    fn uncrowd(
-        &self,
-        choices: &mut Choices,
-        banned: &mut [Banned],
-        fast: &[u64],
-        (root, moment): (u32, u32),
-    ) -> bool {
-        let model = self.model;
-        let uses = model.root(root).uses.iter().map(|used| used.idle);
-        let mut compressed = uses.filter(|&idle| choices.way(idle) == Way::Compress);
-        let idle = compressed.find(|&idle| {
-            let (of, choice) = (model.idle(idle), choices.get(idle));
-            (of.from..=moment_before(choice.back)).contains(&moment)
-        });
-        match idle.map(|idle| (idle, self.at_another_time(choices, idle, fast))) {
-            Some((idle, Some(choice))) => choices.set(idle, choice),
-            Some((idle, None)) => {
-                banned[idle as usize].compress = true;
-                choices.keep(model, idle);
-            }
-            None if choices.tails[root as usize] == Tail::Compressed => {
-                choices.tails[root as usize] = Tail::Gone;
-            }
-            None => return false,
-        }
-        true
-    }
-
-    /// A choice to compress a root later, or to expand it earlier, where both forms have room;
-    /// `None` if there is no such time, or if it has been moved before.
-    fn at_another_time(&self, choices: &Choices, idle: u32, fast: &[u64]) -> Option<Choice> {
-        let (model, choice, of) = (self.model, choices.get(idle), self.model.idle(idle));
-        if choice.way != Way::Compress || choice.leave > 0 || choice.back < of.until {
-            return None;
-        }
-        let (freed, size) = (choice.freed(model, of) as u64, model.size(of.root));
-        let has_room = |moment: u32, bytes| fast[moment as usize] + bytes <= self.capacity;
-        let absence = choice.absence(of);
-        // The bytes of its compressed form are in the loads.
-        let mut moments = absence.clone();
-        let stays = moments
-            .by_ref()
-            .take_while(|&moment| has_room(moment, freed));
-        let later = stays.filter(|&moment| moment % 2 == 0 && has_room(moment, size));
-        let leave = later
-            .last()
-            .filter(|&leave| leave > 0)
-            .map(|moment| moment / 2);
-        let comes = absence.rev().take_while(|&moment| has_room(moment, freed));
-        let earlier = comes.filter(|&moment| moment % 2 == 0 && has_room(moment, size));
-        let back = earlier.last().map(|moment| moment / 2);
-        let is_crowded_at_start = !has_room(of.from, 0);
-        let is_crowded_at_end = !has_room(moment_before(of.until), 0);
-        let choice = Choice {
-            leave: leave.filter(|_| is_crowded_at_start).unwrap_or(0),
-            back: back.filter(|_| is_crowded_at_end).unwrap_or(of.until),
-            ..choice
-        };
-        let is_moved = choice.leave > 0 || choice.back < of.until;
-        (is_moved && choice.leave < choice.back).then_some(choice)
-    }
-
-    fn loads(&self, fast: &[u64], slow: &[u64]) -> Loads {
-        let too_full = fast.iter().scan(0, |count, &load| {
-            let before = *count;
-            *count += u32::from(load > self.capacity);
-            Some(before)
-        });
-        let mut too_full: Vec<u32> = too_full.collect();
-        let last = fast.last().is_some_and(|&load| load > self.capacity);
-        too_full.push(too_full.last().map_or(0, |&count| count + u32::from(last)));
-        Loads {
-            fast: LoadTree::new(fast.iter().copied()),
-            slow: LoadTree::new(slow.iter().copied()),
-            too_full,
-        }
     }
 
     /// Chooses until no moment is too full by estimates. False if nothing could be chosen.
@@ -248,53 +172,49 @@ impl Search<'_> {
             excess = loads.fast.most(moment..moment + 1) - self.capacity as i64;
         }
     }
+}
 
-    /// Gives up what is kept in a moment after its last use: it is recomputed later if something
-    /// of which it is made is still there then. False if there is nothing.
-    fn give_up_kept(&self, choices: &mut Choices, moment: u32) -> bool {
-        let mut has_changed = false;
-        for root in 0..choices.tails.len() {
-            let uses = &self.model.roots[root].uses;
-            let last = uses.last().map_or(0, |used| used.moment);
-            let tail = choices.tails[root];
-            if last < moment && tail.reaches(moment.div_ceil(2)) {
-                has_changed = true;
-                choices.tails[root] = Tail::Gone;
-                if let Tail::Kept(until) = tail {
-                    self.make_again_after(choices, root as u32, moment, until);
-                }
-            }
-        }
-        has_changed
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::model::Model;
+    use crate::fit::{Fit, OperatorCosts};
+    use crate::graph::GraphBuilder;
+    use core::{alloc::Layout, cell::Cell};
 
-    /// Has a root recomputed after a moment and before an operator, if there is a chance.
-    fn make_again_after(&self, choices: &mut Choices, root: u32, moment: u32, until: u32) {
-        let last = self.model.root(root).uses.last();
-        let version = last.map_or(0, |last| last.version);
-        let again = self.agains(choices, Operand { root, version }, moment..until);
-        if let Some(change) = again.first() {
-            change_tails(choices, change);
-        }
-    }
-
-    /// Keeps the largest root that is in the slow memory in a moment that has too many bytes there.
-    fn ban_spill(&self, choices: &mut Choices, banned: &mut [Banned], moment: u32) -> Option<()> {
-        let model = self.model;
-        let is_spilled = |&idle: &u32| choices.way(idle) == Way::Spill;
-        let is_there = |&idle: &u32| {
-            let of = model.idle(idle);
-            !model.is_stored(of.operand()) && of.from <= moment
+    #[test]
+    fn what_cannot_be_made_again_is_given_up_alone() {
+        let mut g = GraphBuilder::new();
+        let [x, a, b, c, y] =
+            ["x", "a", "b", "c", "y"].map(|name| g.tensor(name, Layout::new::<u8>()));
+        g.op("first").reads([x]).writes([a]);
+        g.op("second").reads([a]).writes([b]);
+        g.op("third").reads([b, x]).writes([c]);
+        g.op("fourth").reads([c]).writes([y]);
+        let graph = g.output(y).build().expect("a chain");
+        // The second operator may not be rerun.
+        let costs = OperatorCosts::from_seconds([1.0, f64::INFINITY, 1.0, 1.0]);
+        let costs = costs.expect("not negative");
+        let model = Model::new(&graph, &costs, &Fit::within(4).recompute(true));
+        let mut search = Search {
+            model: &model,
+            capacity: 4,
+            slow_capacity: 0,
+            work: 1000,
+            visited: Cell::default(),
+            goal: 0.0,
+            cancels: &[],
         };
-        let idles = (0..model.idles.len() as u32).filter(is_spilled);
-        let idles = idles.filter(is_there);
-        let near = |idle: &u32| {
-            let of = model.idle(*idle);
-            (moment_before(of.until) >= moment, model.size(of.root))
-        };
-        let idle = idles.max_by_key(near)?;
-        banned[idle as usize].spill = true;
-        choices.keep(model, idle);
-        Some(())
+        let root = |op: usize| model.ops[op].products[0].of.root as usize;
+        let mut choices = Choices::new(&model);
+        choices.tails[root(0)] = Tail::Again(2);
+        choices.tails[root(1)] = Tail::Again(3);
+        let mut banned = search.nothing_banned();
+        let found = search.repair(choices, Rule::ALL[0], &mut banned, true);
+        let tails = found.expect("all of it fits").choices.tails;
+        assert_eq!(
+            [tails[root(0)], tails[root(1)]],
+            [Tail::Again(2), Tail::Gone]
+        );
     }
 }

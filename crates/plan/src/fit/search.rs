@@ -1,18 +1,25 @@
 //! What the search goes on: a model, capacities, counted work, and choices that fit.
 //!
-//! Stands on `emit`. Work is counted in visited steps, also of what fails, and no clock is looked
-//! at. Invariant: the schedule of a [`Solution`] is that of its choices, and its loads are within
-//! the capacities.
+//! Stands on `emit`. Work is counted in visited steps, also of what fails and of estimates, and
+//! no clock is looked at. Invariant: the schedule of a [`Solution`] is that of its choices, and its
+//! loads are within the capacities.
 
 use alloc::{vec, vec::Vec};
+use core::cell::Cell;
 
 use super::{
     choices::{Choices, Way},
     emit::emit,
     emitted::Emitted,
+    emitter::Missing,
+    estimate::Room,
+    load_tree::LoadTree,
     model::Model,
 };
 use crate::planner::Cancel;
+
+/// How many operands and results of an estimate count as one visited step.
+const VISITS_OF_A_STEP: usize = 4;
 
 /// Choices that fit, and their schedule.
 #[derive(Clone, Debug)]
@@ -66,6 +73,8 @@ pub(super) struct Search<'m> {
     pub(super) capacity: u64,
     pub(super) slow_capacity: u64,
     pub(super) work: u64,
+    /// What estimates have visited since work was spent last.
+    pub(super) visited: Cell<usize>,
     /// A lower bound on the seconds: nothing is better than that.
     pub(super) goal: f64,
     /// What ends the search.
@@ -73,11 +82,24 @@ pub(super) struct Search<'m> {
 }
 
 impl Search<'_> {
+    /// Counts visited steps as work, and what estimates have visited since the last time.
     pub(super) fn spend(&mut self, steps: usize) {
+        let visited = self.visited.get();
+        self.visited.set(visited % VISITS_OF_A_STEP);
+        let steps = steps + visited / VISITS_OF_A_STEP;
         self.work = match self.is_cancelled() {
             true => 0,
             false => self.work.saturating_sub(steps as u64),
         };
+    }
+
+    /// The room for estimates, with the loads that there are.
+    pub(super) fn room<'r>(&'r self, fast: &'r LoadTree) -> Room<'r> {
+        Room {
+            fast,
+            capacity: self.capacity,
+            visited: &self.visited,
+        }
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -90,7 +112,7 @@ impl Search<'_> {
 
     /// The schedule of choices, or the error of [`emit`]. Both count as work: an attempt that fails
     /// as a quarter of one that does not, for it ends early.
-    pub(super) fn emitted(&mut self, choices: &Choices) -> Result<Emitted, u32> {
+    pub(super) fn emitted(&mut self, choices: &Choices) -> Result<Emitted, Missing> {
         let emitted = emit(self.model, choices);
         let failed = self.model.ops.len() / 4 + 1;
         self.spend(emitted.as_ref().map_or(failed, Emitted::len));

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::{
     choices::{Choices, Way},
     model::{Model, NONE},
-    picks::Rule,
+    rules::Rule,
     search::{Banned, Search, Solution},
 };
 

@@ -19,7 +19,7 @@ use core::ops::Range;
 use super::{
     chances::chances,
     choices::{Choices, Presence, Tail},
-    estimate::{Operands, Room, recomputation},
+    estimate::{Operands, recomputation},
     load_tree::LoadTree,
     model::{Operand, moment_before},
     search::Search,
@@ -79,9 +79,9 @@ impl Search<'_> {
         operand: Operand,
         between: Range<u32>,
     ) -> Vec<TailChange> {
-        let (model, capacity) = (self.model, self.capacity);
+        let model = self.model;
         let fast = &LoadTree::new([0].into_iter());
-        let room = Room { fast, capacity };
+        let room = self.room(fast);
         let mut changes = Vec::new();
         let chances = chances(model, operand, between.start, between.end);
         let is_after = |op: &u32| moment_before(*op) > between.start;

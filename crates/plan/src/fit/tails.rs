@@ -8,7 +8,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use super::{
     choices::{Presence, Tail},
     model::NONE,
-    picks::Rule,
+    rules::Rule,
     search::{Search, Solution},
     tail_changes::change_tails,
 };

@@ -1,0 +1,69 @@
+//! What a repair gives up where no pick is left: roots that are kept after their last use, and
+//! spills for which the slow memory has no room.
+//!
+//! Stands on the changes of tails. Invariant: each call leaves less in the moment that is too full,
+//! or says that there is nothing to give up.
+
+use super::{
+    choices::{Choices, Tail, Way},
+    model::{Operand, moment_before},
+    search::{Banned, Search},
+    tail_changes::change_tails,
+};
+
+impl Search<'_> {
+    /// Gives up what is kept in a moment after its last use: it is recomputed later if something
+    /// of which it is made is still there then. False if there is nothing.
+    pub(super) fn give_up_kept(&mut self, choices: &mut Choices, moment: u32) -> bool {
+        self.spend(choices.tails.len() / 8 + 1);
+        let mut has_changed = false;
+        for root in 0..choices.tails.len() {
+            let uses = &self.model.roots[root].uses;
+            let last = uses.last().map_or(0, |used| used.moment);
+            let tail = choices.tails[root];
+            if last < moment && tail.reaches(moment.div_ceil(2)) {
+                has_changed = true;
+                choices.tails[root] = Tail::Gone;
+                if let Tail::Kept(until) = tail {
+                    self.make_again_after(choices, root as u32, moment, until);
+                }
+            }
+        }
+        has_changed
+    }
+
+    /// Has a root recomputed after a moment and before an operator, if there is a chance.
+    fn make_again_after(&self, choices: &mut Choices, root: u32, moment: u32, until: u32) {
+        let last = self.model.root(root).uses.last();
+        let version = last.map_or(0, |last| last.version);
+        let again = self.agains(choices, Operand { root, version }, moment..until);
+        if let Some(change) = again.first() {
+            change_tails(choices, change);
+        }
+    }
+
+    /// Keeps the largest root that is in the slow memory in a moment that has too many bytes there.
+    pub(super) fn ban_spill(
+        &self,
+        choices: &mut Choices,
+        banned: &mut [Banned],
+        moment: u32,
+    ) -> Option<()> {
+        let model = self.model;
+        let is_spilled = |&idle: &u32| choices.way(idle) == Way::Spill;
+        let is_there = |&idle: &u32| {
+            let of = model.idle(idle);
+            !model.is_stored(of.operand()) && of.from <= moment
+        };
+        let idles = (0..model.idles.len() as u32).filter(is_spilled);
+        let idles = idles.filter(is_there);
+        let near = |idle: &u32| {
+            let of = model.idle(*idle);
+            (moment_before(of.until) >= moment, model.size(of.root))
+        };
+        let idle = idles.max_by_key(near)?;
+        banned[idle as usize].spill = true;
+        choices.keep(model, idle);
+        Some(())
+    }
+}

@@ -1,0 +1,121 @@
+//! What single steps of the search find, and when it ends.
+
+use orionrt::{
+    GraphBuilder, Planner, TensorId,
+    fit::{Fit, FitAction, Fitted, OperatorCosts, SlowMemory},
+    graph::OpId,
+    planner::Cancel,
+};
+use orionrt_testing::{
+    fit_chains::{Kind, costed_graph},
+    random::Random,
+};
+
+use crate::{bytes, fitted};
+
+/// `q` is idle while `a`, `b` and `p` need all of the capacity, and then while `b` and `c` leave
+/// one byte. It is made of `s`, which has one byte and is made of `p`.
+///
+/// ```text
+/// x ─► p ─► s ─► q ─► a ─┬► b ─► c ─┬► y
+///      │         └───────┊──────────┘
+///      └─────────────────┘
+/// ```
+#[test]
+fn what_a_late_rerun_reads_is_recomputed_where_its_operands_are_still_there() {
+    let mut g = GraphBuilder::new();
+    let sizes = [
+        ("x", 5),
+        ("p", 4),
+        ("s", 1),
+        ("q", 3),
+        ("a", 3),
+        ("b", 3),
+        ("c", 6),
+        ("y", 1),
+    ];
+    let [x, p, s, q, a, b, c, y] = sizes.map(|(name, size)| g.tensor(name, bytes(size)));
+    g.op("p").reads([x]).writes([p]);
+    g.op("s").reads([p]).writes([s]);
+    g.op("q").reads([s]).writes([q]);
+    g.op("a").reads([q]).writes([a]);
+    g.op("b").reads([a, p]).writes([b]);
+    g.op("c").reads([b]).writes([c]);
+    g.op("y").reads([c, q]).writes([y]);
+    let graph = g.output(y).build().unwrap();
+    let costs = OperatorCosts::from_seconds([50.0, 2.0, 3.0, 50.0, 50.0, 50.0, 50.0]).unwrap();
+    let fit = Fit::within(10).recompute(true).reorder(false).costs(costs);
+    let found = fitted(&graph, &fit);
+    let reruns = found.schedule().steps.iter().enumerate();
+    let reruns: Vec<(usize, FitAction)> = reruns
+        .filter(|(_, step)| matches!(step.action, FitAction::Rerun(_)))
+        .map(|(at, step)| (at, step.action))
+        .collect();
+    let [s, q] = [1, 2].map(|op| FitAction::Rerun(OpId::from_index(op)));
+    assert_eq!(reruns, [(5, s), (7, q)]);
+    assert_eq!(found.cost().seconds(), 5.0);
+}
+
+#[test]
+fn a_cancelled_search_completes_its_first_schedule() {
+    let mut random = Random(3);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let mut worse = 0;
+    for _ in 0..20 {
+        let Some(instance) = costed_graph(&mut random, Kind::Training, 14) else {
+            continue;
+        };
+        let (graph, fit) = (&instance.graph, instance.fit());
+        let planner = Planner::new().cancelled_by(&cancel);
+        let at_once = planner.fit(graph, &fit.clone().work(0));
+        let cancelled = planner.fit(graph, &fit);
+        if let (Ok(at_once), Ok(cancelled)) = (at_once, cancelled) {
+            let seconds = cancelled.cost().seconds();
+            assert_eq!(seconds, at_once.cost().seconds());
+            let searched = fitted(graph, &fit.work(200_000)).cost().seconds();
+            assert!(searched <= seconds);
+            worse += usize::from(searched < seconds);
+        }
+    }
+    assert!(worse > 0);
+}
+
+/// `x`, which is in `count` slices that are joined to `y`; `y` is idle while `a` and `b` need all
+/// that is left.
+fn joined(count: usize) -> Fitted {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", bytes(count));
+    let slices: Vec<TensorId> = (0..count)
+        .map(|i| g.tensor(format!("slice {i}"), bytes(1)))
+        .collect();
+    let [y, a, b] =
+        [("y", 1000), ("a", 2000), ("b", 2000)].map(|(name, size)| g.tensor(name, bytes(size)));
+    let z = g.tensor("z", bytes(1));
+    let mut split = g.op("split");
+    for (&slice, at) in slices.iter().zip(0..) {
+        split = split.view(slice, x, at);
+    }
+    g.op("join").reads(slices).writes([y]);
+    g.op("make a").reads([y]).writes([a]);
+    g.op("make b").reads([a]).writes([b]);
+    g.op("end").reads([b, y, x]).writes([z]);
+    let graph = g.output(z).build().expect("a chain");
+    // A rerun takes a millisecond, and a spill with its fetch takes two.
+    let costs = OperatorCosts::from_seconds([0.001; 5]).expect("positive numbers");
+    let fit = Fit::within(count as u64 + 4500)
+        .recompute(true)
+        .costs(costs);
+    fitted(&graph, &fit.slow(SlowMemory::new(1 << 20, 1e6)))
+}
+
+#[test]
+fn an_operator_with_many_operands_is_not_rerun() {
+    let reruns_and_spills = |count: usize| {
+        let fitted = joined(count);
+        (fitted.cost().reruns, fitted.cost().written_bytes)
+    };
+    assert_eq!(reruns_and_spills(10), (1, 0));
+    assert_eq!(reruns_and_spills(1023), (1, 0));
+    assert_eq!(reruns_and_spills(1024), (0, 1000));
+}
