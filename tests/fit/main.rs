@@ -6,6 +6,7 @@
 //! least_cost  added costs beside those of the cheapest of all schedules
 //! search      what single steps of the search find, and when it ends
 //! values      random graphs on a machine that follows schedules byte by byte
+//! parts       operands that lie within the results of concatenations
 //! costs       the costs of operators, and of schedules
 //! refused     graphs and options that mean nothing
 //! ```
@@ -19,6 +20,7 @@ use orionrt::{
 
 mod costs;
 mod least_cost;
+mod parts;
 mod refused;
 mod search;
 mod values;

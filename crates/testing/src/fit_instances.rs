@@ -1,5 +1,5 @@
-//! Graphs with views and results in place, and what to fit them into: less than they need at once,
-//! by one means or two, at costs that are known.
+//! Graphs with views, results in place and concatenations, and what to fit them into: less than
+//! they need at once, by one means or two, at costs that are known.
 
 use orionrt_plan::{
     Aliasing, Graph, GraphBuilder, TensorId,
@@ -7,7 +7,7 @@ use orionrt_plan::{
 };
 use proptest::{prelude::*, sample::select};
 
-use crate::graphs::sharing_graphs;
+use crate::{graphs::sharing_graphs, joining_graphs::joining_graphs};
 
 /// The steps that the search may visit: few, for there are many graphs.
 const WORK: u64 = 20_000;
@@ -62,10 +62,16 @@ fn compressions(graph: &Graph, kind: u8) -> Compression {
 
 /// Graphs of up to 14 operators and the memories to fit them into.
 pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
-    let aliasing = select(vec![Aliasing::Off, Aliasing::Views, Aliasing::InPlace]);
+    let aliasing = select(vec![
+        Aliasing::Off,
+        Aliasing::Views,
+        Aliasing::InPlace,
+        Aliasing::Parts,
+    ]);
     let graph = prop_oneof![
         sharing_graphs(14, 12),
         sharing_graphs(14, 12).prop_map(donated),
+        joining_graphs(14),
     ];
     let memories = (3..=10u64, 1..4u32, 1..4u32, 0..3u8);
     let options = (any::<bool>(), 0..3u8, aliasing, any::<bool>(), 0..5u8);

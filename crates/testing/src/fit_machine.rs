@@ -28,6 +28,19 @@ fn computed(op: usize, result: usize, operands: &[Vec<u8>], size: usize) -> Vec<
     (0..size).map(byte).collect()
 }
 
+/// What an operator writes to a result: of a concatenation, the operands where it has them.
+fn written(op: &Op, at: usize, result: usize, operands: &[Vec<u8>], size: usize) -> Vec<u8> {
+    let mut bytes = computed(at, result, operands, size);
+    let id = op.writes()[result];
+    for part in op.parts().iter().filter(|part| part.result == id) {
+        let read = op.reads().iter().position(|&read| read == part.operand);
+        let operand = &operands[read.expect("a part is an operand")];
+        let start = part.offset as usize;
+        bytes[start..start + operand.len()].copy_from_slice(operand);
+    }
+    bytes
+}
+
 /// What stands for the operator that writes the inputs: a number above those of all operators,
 /// which machines of 32 bits have, too.
 const CALLER: usize = i32::MAX as usize;
@@ -63,7 +76,7 @@ fn reference(graph: &Graph) -> Vec<Vec<u8>> {
             let size = size(graph, result);
             values[result.index()] = match view_of(op, result) {
                 Some((of, start)) => values[of.index()][start..start + size].to_vec(),
-                None => computed(at, which, &operands, size),
+                None => written(op, at, which, &operands, size),
             };
         }
     }
@@ -182,7 +195,7 @@ fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> 
                 }
                 for (which, (&id, &copy)) in op.writes().iter().zip(&step.writes).enumerate() {
                     let bytes = match view_of(op, id) {
-                        None => computed(at, which, &operands, size(graph, id)),
+                        None => written(op, at, which, &operands, size(graph, id)),
                         Some((of, start)) => {
                             let operand = op.reads().iter().position(|&read| read == of)?;
                             if step.reads.get(operand) == Some(&copy) {

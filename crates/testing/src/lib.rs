@@ -86,6 +86,8 @@ pub mod fit_clock;
 #[cfg(feature = "plan")]
 pub mod fit_changes;
 #[cfg(feature = "plan")]
+pub mod joining_graphs;
+#[cfg(feature = "plan")]
 pub mod fit_instances;
 #[cfg(feature = "plan")]
 pub mod slot_oracle;

@@ -8,7 +8,7 @@
 //! Invariant: no schedule that has the operators in the model's order, and the model's alias sets,
 //! costs less. Another order or other alias sets may cost less.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use super::{
     model::{Model, moment_before, op_moment},
@@ -138,7 +138,12 @@ fn own_bytes(model: &Model, moment: u32) -> Option<u64> {
         moment if moment == end => Some(external(&model.outputs)),
         moment if moment % 2 == 1 => {
             debug_assert_eq!(moment, op_moment(moment / 2));
-            Some(total(&model.ops[(moment / 2) as usize].roots))
+            let op = &model.ops[(moment / 2) as usize];
+            // The bytes of a result that is joined are those of its operands.
+            let joined = op.joins.iter().flat_map(|join| &join.parts);
+            let joined: BTreeSet<u32> = joined.map(|&(read, _)| op.operands[read].root).collect();
+            let joined = joined.iter().map(|&root| model.size(root));
+            Some(total(&op.roots) - joined.sum::<u64>())
         }
         _ => None,
     }

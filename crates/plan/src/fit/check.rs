@@ -13,7 +13,8 @@
 //! - so do what compresses a tensor and what expands it, which need both forms at once; a tensor is
 //!   compressed only into as many bytes as its codec says, and nothing reads it in that form;
 //! - a copy is used only while it has bytes, no two copies have bytes in common, and none ends
-//!   beyond its memory;
+//!   beyond its memory. If parts of results are allowed, a result may have the bytes of operands
+//!   that end with its operator, where they are all of it and lie where it has them;
 //! - every operator runs once, after those that it waits for, and in the graph's order unless
 //!   another one is allowed; every output is there at the end, at its alignment;
 //! - an operator is rerun only after it has run, and if that is allowed;

@@ -1,5 +1,5 @@
 //! The part of the check that looks at places: each copy lies in its memory, and no two copies have
-//! bytes in common while both need them.
+//! bytes in common while both need them, except at the step that joins operands to a result.
 //!
 //! Stands on [`Check`]. A sweep over the steps keeps the copies that have bytes in order of their
 //! offsets. Invariant: those are disjoint, so that a copy only has to be compared with the one
@@ -13,7 +13,7 @@ use alloc::{
 use super::{
     check_state::Check,
     mistake::{FitMistake, FitRule},
-    schedule::Memory,
+    schedule::{CopyId, Memory},
 };
 
 impl Check<'_> {
@@ -62,19 +62,31 @@ impl Check<'_> {
                 placed[copies[gone].memory as usize].remove(&copies[gone].offset);
             }
             let there = &mut placed[copy.memory as usize];
-            let end = copy.offset + size(i);
-            let below = there.range(..end).next_back();
-            if let Some((&offset, &other)) = below {
-                if offset + size(other) > copy.offset {
-                    let rule = FitRule::Overlap {
-                        other: self.name(copies[other].tensor),
-                        memory: copy.memory,
-                    };
-                    let at = copy.steps.start;
-                    let action = self.schedule.steps.get(at).map(|step| (at, step.action));
-                    self.step = action;
-                    return self.fault(copy.tensor, rule);
+            let met = |there: &BTreeMap<u64, usize>| {
+                let below = there.range(..copy.offset + size(i)).next_back();
+                below
+                    .filter(|&(offset, &other)| offset + size(other) > copy.offset)
+                    .map(|(_, &other)| other)
+            };
+            if met(there).is_some() {
+                // Copies that it is joined of hand their bytes over.
+                for operand in self.joined_to(CopyId::new(i as u32)) {
+                    let of = &copies[operand.index()];
+                    if there.get(&of.offset) == Some(&operand.index()) {
+                        there.remove(&of.offset);
+                        ends.remove(&(of.steps.end, operand.index()));
+                    }
                 }
+            }
+            if let Some(other) = met(there) {
+                let rule = FitRule::Overlap {
+                    other: self.name(copies[other].tensor),
+                    memory: copy.memory,
+                };
+                let at = copy.steps.start;
+                let action = self.schedule.steps.get(at).map(|step| (at, step.action));
+                self.step = action;
+                return self.fault(copy.tensor, rule);
             }
             there.insert(copy.offset, i);
             ends.insert((copy.steps.end, i));

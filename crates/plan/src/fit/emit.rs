@@ -2,7 +2,8 @@
 //!
 //! Stands on [`Emitter`]. Before each operator come back the roots that are to be there: first
 //! those that are recomputed, then those that are expanded, which need room for both forms, and
-//! then those that are fetched. Invariant: the operators run once each, in the model's order.
+//! then those that are fetched. In the end, operands of concatenations are put within the results.
+//! Invariant: the operators run once each, in the model's order.
 
 use alloc::vec::Vec;
 
@@ -120,6 +121,7 @@ impl Emitter<'_> {
             self.out.copies[copy as usize].steps.end = self.out.len().max(1);
             self.out.outputs.push(copy);
         }
+        self.out.join(self.model);
         Ok(self.out)
     }
 }

@@ -48,6 +48,9 @@ pub(super) struct RootCopy {
     pub(super) root: u32,
     pub(super) kind: CopyKind,
     pub(super) steps: Range<usize>,
+    /// The copy of a concatenation's result whose bytes it has, and where in that it begins. Its
+    /// last step is then the concatenation, the first step of the other copy.
+    pub(super) within: Option<(u32, u64)>,
 }
 
 impl RootCopy {
@@ -115,7 +118,12 @@ impl Emitted {
             let size = copy.size(model) as i64;
             changes[copy.steps.start].0 += size;
             changes[copy.steps.start].1 += size;
-            changes[copy.steps.end].0 -= size;
+            // In its last step, the bytes are those of the result.
+            let end = copy.steps.end - usize::from(copy.within.is_some());
+            changes[end].0 -= size;
+            if copy.within.is_some() {
+                changes[end].1 -= size;
+            }
         }
         let loads = changes.into_iter().scan(0, |load, (change, born)| {
             *load += change;
@@ -200,6 +208,7 @@ impl Emitted {
             root,
             kind,
             steps: step..step + 1,
+            within: None,
         });
         self.copies.len() as u32 - 1
     }

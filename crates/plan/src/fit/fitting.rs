@@ -1,10 +1,10 @@
 //! [`Planner::fit`]: tries orders of the operators and levels of sharing in turn.
 //!
 //! Stands on the search, the planner and the check. Results share bytes as asked; where that is
-//! proven to be impossible, with less sharing. Orders of the operators are tried in turn: the given
-//! one, then that with the least load. If the tensors of a schedule cannot be placed within the
-//! capacity although their load is, the search starts again with less. Invariant: an error claims
-//! only what holds for every attempt.
+//! proven to be impossible, or does not work with parts of results, with less sharing. Orders of
+//! the operators are tried in turn: the given one, then that with the least load. If the tensors of
+//! a schedule cannot be placed within the capacity although their load is, the search starts again
+//! with less. Invariant: an error claims only what holds for every attempt.
 
 use alloc::{string::ToString, vec::Vec};
 use core::cell::Cell;
@@ -52,20 +52,32 @@ impl Planner {
         check_graph(graph)?;
         let costs = check_options(graph, fit)?;
         let mut failed: Option<FitError> = None;
-        for aliasing in [Aliasing::InPlace, Aliasing::Views, Aliasing::Off] {
-            if aliasing > fit.aliasing {
-                continue;
-            }
+        let has_parts = graph.ops().iter().any(|op| !op.parts().is_empty());
+        let most = match has_parts {
+            true => fit.aliasing,
+            false => fit.aliasing.min(Aliasing::InPlace),
+        };
+        let levels = [
+            Aliasing::Parts,
+            Aliasing::InPlace,
+            Aliasing::Views,
+            Aliasing::Off,
+        ];
+        for aliasing in levels.into_iter().filter(|&level| level <= most) {
             let error = match self.fit_sharing(graph, &fit.clone().aliasing(aliasing), &costs) {
                 Ok(fitted) => return Ok(fitted),
                 Err(error) => error,
             };
+            // Parts are harder to place.
             let is_proven = matches!(error, FitError::Impossible { .. });
-            match failed {
-                None if !is_proven => return Err(error),
-                None => failed = Some(error),
-                Some(before) => failed = Some(weaker(before, error)),
+            let error = match failed {
+                None => error,
+                Some(before) => weaker(before, error),
+            };
+            if !is_proven && aliasing < Aliasing::Parts {
+                return Err(error);
             }
+            failed = Some(error);
         }
         let capacity = fit.capacity;
         Err(failed.unwrap_or(FitError::NotFound { capacity }))

@@ -126,11 +126,23 @@ pub(super) struct Product {
     pub(super) writes: Writes,
 }
 
+/// A result that is all of some operands, one beside the other. Where they lie within it, there is
+/// nothing to copy.
+#[derive(Debug)]
+pub(super) struct Join {
+    /// The position of the result among those of its operator.
+    pub(super) product: usize,
+    /// The positions of the operands, each with the byte of the result at which it begins.
+    pub(super) parts: Vec<(usize, u64)>,
+}
+
 /// An operator over roots.
 #[derive(Debug)]
 pub(super) struct ModelOp {
     pub(super) operands: Vec<Operand>,
     pub(super) products: Vec<Product>,
+    /// The results within which operands may lie.
+    pub(super) joins: Vec<Join>,
     /// All roots that it uses, without repetitions.
     pub(super) roots: Vec<u32>,
     /// The seconds that it takes.
@@ -162,6 +174,8 @@ pub(super) struct Model {
     /// Whether any root has a compressed form.
     pub(super) can_compress: bool,
     pub(super) can_recompute: bool,
+    /// Whether any operator has a [`Join`].
+    pub(super) can_join: bool,
 }
 
 impl Model {

@@ -3,25 +3,25 @@
 //! Stands on both. It goes through the operators in order and counts the versions of each root.
 //! Invariant: an operand is the version that was written last before its operator.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use super::{
     costs::OperatorCosts,
     model::{
-        Compressed, Idle, Model, ModelOp, NONE, Operand, Product, Root, Use, Writes, moment_before,
-        op_moment,
+        Compressed, Idle, Join, Model, ModelOp, NONE, Operand, Product, Root, Use, Writes,
+        moment_before, op_moment,
     },
     options::Fit,
     range_tree::RangeTree,
 };
 use crate::graph::{Graph, Op, TensorSet};
 use crate::ids::TensorId;
-use crate::lifetimes::Lifetimes;
+use crate::lifetimes::{Aliasing, Lifetimes};
 
 impl Model {
     /// `costs` are those of the operators in the order that `graph` has.
     pub(super) fn new(graph: &Graph, costs: &OperatorCosts, fit: &Fit) -> Self {
-        let lifetimes = graph.lifetimes_with(fit.aliasing);
+        let lifetimes = graph.lifetimes_with(fit.aliasing.min(Aliasing::InPlace));
         let mut builder = ModelBuilder::new(graph, &lifetimes, fit);
         builder.start(graph);
         let costs = costs.seconds().iter();
@@ -45,11 +45,41 @@ impl Model {
             can_spill: fit.slow.is_some(),
             can_compress: builder.roots.iter().any(|root| root.compressed.is_some()),
             can_recompute: fit.recompute,
+            can_join: ops.iter().any(|op| !op.joins.is_empty()),
             roots: builder.roots,
             idles: builder.idles,
             ops,
         }
     }
+}
+
+/// The results of an operator that are made of whole operands, each a root of its own.
+fn joins(builder: &ModelBuilder<'_>, op: &Op) -> Vec<Join> {
+    let results = op.writes().iter().enumerate();
+    let joins = results.filter_map(|(product, &result)| {
+        let row = builder.lifetimes.get(result)?;
+        let parts = op.parts().iter().filter(|part| part.result == result);
+        let parts = parts.filter(|part| builder.size(part.operand) > 0);
+        let (mut found, mut roots, mut filled) = (Vec::new(), BTreeSet::new(), 0);
+        for part in parts {
+            let root = builder.root_of[part.operand.index()];
+            let of = &builder.roots[root as usize];
+            let size = builder.size(part.operand);
+            let is_whole = of.size == size && !builder.is_external[root as usize];
+            let is_aligned = part.offset % of.alignment.max(1) == 0;
+            if !(is_whole && is_aligned && roots.insert(root)) {
+                return None;
+            }
+            filled += size;
+            let position = op.reads().iter().position(|&read| read == part.operand)?;
+            found.push((position, part.offset));
+        }
+        // Parts of one result have no bytes in common.
+        let is_filled = row.within.is_none() && filled == row.size && filled > 0;
+        let parts = found;
+        is_filled.then_some(Join { product, parts })
+    });
+    joins.collect()
 }
 
 /// The compressed form of a tensor, if it may have one.
@@ -64,7 +94,11 @@ fn compressed(fit: &Fit, id: TensorId, size: u64) -> Option<Compressed> {
 
 struct ModelBuilder<'g> {
     lifetimes: &'g Lifetimes,
+    /// Whether operands may lie within results.
+    has_joins: bool,
     root_of: Vec<u32>,
+    /// For each root, whether the caller fills or reads it.
+    is_external: Vec<bool>,
     roots: Vec<Root>,
     idles: Vec<Idle>,
 }
@@ -101,8 +135,16 @@ impl<'g> ModelBuilder<'g> {
                 root.is_cold = is_stored && fit.cold_start && root.size > 0;
             }
         }
+        let mut is_external = vec![false; roots.len()];
+        for id in graph.inputs().iter().chain(graph.outputs()) {
+            if let Some(is_external) = is_external.get_mut(root_of[id.index()] as usize) {
+                *is_external = true;
+            }
+        }
         Self {
             lifetimes,
+            has_joins: fit.aliasing == Aliasing::Parts,
+            is_external,
             root_of,
             roots,
             idles: Vec::new(),
@@ -143,9 +185,14 @@ impl<'g> ModelBuilder<'g> {
                 last.version = version;
             }
         }
+        let joins = match self.has_joins && !op.parts().is_empty() {
+            true => joins(self, op),
+            false => Vec::new(),
+        };
         ModelOp {
             operands,
             products,
+            joins,
             roots,
             cost,
         }
@@ -156,6 +203,10 @@ impl<'g> ModelBuilder<'g> {
         for &output in graph.outputs() {
             self.use_at(self.root_of[output.index()], moment_before(ops), ops);
         }
+    }
+
+    fn size(&self, id: TensorId) -> u64 {
+        self.lifetimes.get(id).map_or(0, |row| row.size)
     }
 
     /// The version of a tensor's root that is there now.

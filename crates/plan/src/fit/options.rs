@@ -168,10 +168,14 @@ impl Fit {
     }
 
     /// The most sharing of bytes between operands and results that the executor supports: views and
-    /// results in place by default. Parts of results have bytes of their own.
+    /// results in place by default.
+    ///
+    /// With [`Aliasing::Parts`], the operands of a concatenation also lie within its result where
+    /// all of them are [whole parts](crate::graph::OpBuilder::part) of it that are needed no longer
+    /// and that the caller neither fills nor reads: the operator then has nothing to do.
     #[must_use]
     pub fn aliasing(mut self, aliasing: Aliasing) -> Self {
-        self.aliasing = aliasing.min(Aliasing::InPlace);
+        self.aliasing = aliasing;
         self
     }
 

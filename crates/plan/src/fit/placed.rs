@@ -3,7 +3,13 @@
 //! Stands on [`Emitted`] and the planner. Invariant: a copy has in the schedule the steps and the
 //! offset that it has in the plan of its memory.
 
-use alloc::{collections::BTreeSet, format, string::String, string::ToString, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 
 use super::{
     emitted::{Action, CopyKind, Emitted, RootCopy},
@@ -12,7 +18,7 @@ use super::{
 };
 use crate::graph::Graph;
 use crate::ids::{OpId, TensorId};
-use crate::lifetimes::{Lifetime, Lifetimes};
+use crate::lifetimes::{Lifetime, Lifetimes, Piece};
 use crate::plan::Plan;
 use crate::planner::{Planner, PlannerError};
 
@@ -26,9 +32,10 @@ pub(super) fn plan(
     capacity: u64,
 ) -> Result<Plan, PlannerError> {
     let mut names = Names::new(graph, model);
-    let copies = emitted.copies.iter();
-    let copies = copies.filter(|copy| memory_of(copy) == memory);
-    let rows = copies.map(|copy| {
+    let is_there = |&copy: &usize| memory_of(&emitted.copies[copy]) == memory;
+    let copies: Vec<usize> = (0..emitted.copies.len()).filter(is_there).collect();
+    let mut rows: Vec<(String, Lifetime)> = Vec::with_capacity(copies.len());
+    for copy in copies.iter().map(|&copy| &emitted.copies[copy]) {
         let root = model.root(copy.root);
         let [lower, upper] = [copy.steps.start, copy.steps.end].map(|step| step as i64);
         let alignment = match copy.kind {
@@ -36,10 +43,45 @@ pub(super) fn plan(
             CopyKind::Plain | CopyKind::Slow => root.alignment,
         };
         let row = Lifetime::new(lower, upper, copy.size(model)).with_alignment(alignment);
-        (names.next(graph, root.tensor, copy.root), row)
-    });
+        rows.push((names.next(graph, root.tensor, copy.root), row));
+    }
+    let needs = put_within(emitted, &copies, &mut rows);
     let lifetimes = Lifetimes::from_named(rows).map_err(PlannerError::Lifetimes)?;
+    let lifetimes = lifetimes.with_needs_of_parts(needs);
     planner.clone().capacity(capacity).plan(&lifetimes)
+}
+
+/// Puts the rows of operands within those of the results that they are joined to. Of each result,
+/// returns what is needed of it, and when. The rows are those of `copies`, in ascending order.
+fn put_within(
+    emitted: &Emitted,
+    copies: &[usize],
+    rows: &mut [(String, Lifetime)],
+) -> Vec<(usize, Vec<Piece>)> {
+    let mut needs: BTreeMap<usize, Vec<Piece>> = BTreeMap::new();
+    for (row, &copy) in copies.iter().enumerate() {
+        let (place, start) = emitted.place(copy as u32);
+        let Ok(whole) = copies.binary_search(&(place as usize)) else {
+            continue;
+        };
+        if whole == row {
+            continue;
+        }
+        let own = rows[row].1;
+        let of = &mut rows[whole].1;
+        let pieces = needs
+            .entry(whole)
+            .or_insert_with(|| vec![Piece::new(of.steps(), 0..of.size)]);
+        // In its last step, it is a part of a result that has more bytes.
+        pieces.push(Piece::new(
+            own.lower..own.upper - 1,
+            start..start + own.size,
+        ));
+        of.lower = of.lower.min(own.lower);
+        of.alignment = of.alignment.max(own.alignment);
+        rows[row].1 = own.with_root(TensorId::new(whole as u32), start);
+    }
+    needs.into_iter().collect()
 }
 
 /// The schedule with the offsets of both plans. `order[i]` is the operator at step i of the model.

@@ -90,7 +90,7 @@ impl Lifetimes {
 
     /// Gives rows what is needed of them: pieces within their hulls, of which the first begins and
     /// the last ends with the hull. Rows that are never alive stay so.
-    pub(super) fn with_needs_of_parts(mut self, parts: Vec<(usize, Vec<Piece>)>) -> Self {
+    pub(crate) fn with_needs_of_parts(mut self, parts: Vec<(usize, Vec<Piece>)>) -> Self {
         for (index, pieces) in parts.into_iter().filter(|(i, _)| self.rows[*i].has_bytes()) {
             let most = pieces.len().saturating_mul(2 * pieces.len());
             // There are at most so many.
