@@ -27,6 +27,15 @@ pub enum DeviceMemoryError {
         /// How many bytes the device's heap has, if that is known.
         heap: Option<u64>,
     },
+    /// The device has no memory left for a block within what this process may have of its heap now.
+    OverBudget {
+        /// The size of the block.
+        needed: u64,
+        /// How many bytes this process may have of the heap, which depends on others' use of it.
+        budget: u64,
+        /// How many bytes of the heap this process has.
+        used: u64,
+    },
     /// The driver has no memory for what was asked of it, other than a block.
     NoMemoryTo {
         /// What was asked of it.
@@ -137,6 +146,15 @@ impl fmt::Display for DeviceMemoryError {
                 write!(f, "the device has no memory for a block of {needed} bytes")?;
                 heap.map_or(Ok(()), |heap| write!(f, "; its heap has {heap} bytes"))
             }
+            Self::OverBudget {
+                needed,
+                budget,
+                used,
+            } => write!(
+                f,
+                "the device has no memory for a block of {needed} bytes now: this process may have \
+                 {budget} bytes of its heap, and has {used}"
+            ),
             Self::NoMemoryTo { action } => write!(f, "the driver has no memory to {action}"),
             Self::OtherDevice { what, of, given_to } => {
                 write!(f, "{what} of {of} was given to {given_to}")

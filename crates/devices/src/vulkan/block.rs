@@ -13,7 +13,7 @@ use super::{
     device::VulkanDevice,
     host_bytes::HostBytes,
     logical::{Logical, Owned},
-    memory_type::{Home, heap_of, memory_type},
+    memory_type::{Home, heap_number, heap_of, memory_type},
     requirements::{buffer, needs},
 };
 use crate::error::DeviceMemoryError;
@@ -102,6 +102,9 @@ fn allocate(
     let heap = heap_of(memory, memory_type);
     if heap.is_some_and(|heap| heap < needed) {
         return Err(DeviceMemoryError::OutOfMemory { needed, heap });
+    }
+    if let Some(heap) = heap_number(memory, memory_type) {
+        device.check_budget(heap, needed)?;
     }
     let mut alone = vk::MemoryDedicatedAllocateInfo::default();
     let mut wanted = vk::MemoryAllocateInfo::default()

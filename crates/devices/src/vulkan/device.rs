@@ -185,6 +185,13 @@ impl VulkanDevice {
         physical::heaps(&self.logical.functions, self.about.physical.handle)
     }
 
+    /// Checks that a block is within what this process may have of a heap now, if the driver says.
+    pub(super) fn check_budget(&self, heap: usize, needed: u64) -> Result<(), DeviceMemoryError> {
+        let physical = self.about.physical.handle;
+        let budget = physical::budget(&self.logical.functions, physical, heap)?;
+        budget.map_or(Ok(()), |budget| budget.check(needed))
+    }
+
     /// How many queues run kernels beside each other. Streams share them.
     #[must_use]
     pub fn queues(&self) -> usize {
@@ -265,9 +272,14 @@ fn logical_device(
         .queue_priorities(&priorities)];
     let mut timelines =
         vk::PhysicalDeviceTimelineSemaphoreFeatures::default().timeline_semaphore(true);
-    let imports = physical.host_alignment;
-    let extensions = imports.map(|_| ash::ext::external_memory_host::NAME.as_ptr());
-    let extensions: Vec<_> = extensions.into_iter().collect();
+    let imports = physical.host_alignment.is_some();
+    let mut extensions = Vec::new();
+    extensions.extend(imports.then_some(ash::ext::external_memory_host::NAME.as_ptr()));
+    extensions.extend(
+        physical
+            .is_portable
+            .then_some(ash::khr::portability_subset::NAME.as_ptr()),
+    );
     let wanted = vk::DeviceCreateInfo::default()
         .queue_create_infos(&queues)
         .enabled_extension_names(&extensions)

@@ -4,7 +4,11 @@
 
 use std::ffi::CStr;
 
-use ash::{Entry, ext::debug_utils, vk};
+use ash::{
+    Entry,
+    ext::{self, debug_utils},
+    khr, vk,
+};
 
 use super::{
     answer::{refused, unavailable},
@@ -50,19 +54,27 @@ impl Instance {
             vk::ValidationFeaturesEXT::default().enabled_validation_features(&checks);
         let mut listener = messages.listener();
         let layers = [VALIDATION.as_ptr()];
-        let extensions = [
-            ash::ext::debug_utils::NAME.as_ptr(),
-            ash::ext::validation_features::NAME.as_ptr(),
-        ];
-        let mut wanted = vk::InstanceCreateInfo::default().application_info(&program);
+        let mut extensions = Vec::new();
+        let mut flags = vk::InstanceCreateFlags::empty();
+        if lists_portable_devices(&entry)? {
+            extensions.push(khr::portability_enumeration::NAME.as_ptr());
+            flags |= vk::InstanceCreateFlags::ENUMERATE_PORTABILITY_KHR;
+        }
+        let mut wanted = vk::InstanceCreateInfo::default()
+            .application_info(&program)
+            .flags(flags);
         if validated {
             has_validation(&entry)?;
+            extensions.extend([
+                ext::debug_utils::NAME.as_ptr(),
+                ext::validation_features::NAME.as_ptr(),
+            ]);
             wanted = wanted
                 .enabled_layer_names(&layers)
-                .enabled_extension_names(&extensions)
                 .push_next(&mut features)
                 .push_next(&mut listener);
         }
+        let wanted = wanted.enabled_extension_names(&extensions);
         // SAFETY: the structure and what it points to are valid until the call returns; the list of
         // messages is kept below, also for the messages of the instance's end.
         let raw = unsafe { entry.create_instance(&wanted, None) };
@@ -103,6 +115,18 @@ impl Drop for Instance {
         // SAFETY: what the instance made holds it, so nothing of it is left.
         unsafe { self.raw.destroy_instance(None) };
     }
+}
+
+/// Whether the loader lists devices that are not all of Vulkan, such as Metal's through MoltenVK,
+/// only if it is asked for them.
+fn lists_portable_devices(entry: &Entry) -> Result<bool, DeviceMemoryError> {
+    // SAFETY: a query without arguments.
+    let extensions = unsafe { entry.enumerate_instance_extension_properties(None) };
+    let extensions = extensions.map_err(refused("list the loader's extensions"))?;
+    let mut names = extensions
+        .iter()
+        .map(|extension| extension.extension_name_as_c_str());
+    Ok(names.any(|name| name == Ok(khr::portability_enumeration::NAME)))
 }
 
 /// Checks that the validation layers are installed.

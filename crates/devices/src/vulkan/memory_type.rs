@@ -48,12 +48,20 @@ pub(super) fn heap_of(
     memory: &vk::PhysicalDeviceMemoryProperties,
     memory_type: u32,
 ) -> Option<u64> {
-    let memory_type = memory.memory_types_as_slice().get(memory_type as usize)?;
-    let heap = memory_type.heap_index as usize;
+    let heap = heap_number(memory, memory_type)?;
     memory
         .memory_heaps_as_slice()
         .get(heap)
         .map(|heap| heap.size)
+}
+
+/// The number of the heap of a memory type.
+pub(super) fn heap_number(
+    memory: &vk::PhysicalDeviceMemoryProperties,
+    memory_type: u32,
+) -> Option<usize> {
+    let memory_type = memory.memory_types_as_slice().get(memory_type as usize)?;
+    Some(memory_type.heap_index as usize)
 }
 
 /// Whether kernels and copies of ordinary queues can use memory of a type, without features that a

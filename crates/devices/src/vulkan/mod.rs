@@ -69,7 +69,7 @@ mod logical;
 mod host_bytes;
 mod requirements;
 mod memory_type;
-mod event;
+mod point;
 mod submissions;
 mod device;
 mod block;
@@ -90,11 +90,11 @@ pub use ash;
 pub use self::{
     block::VulkanBuffer,
     device::{VulkanDevice, devices, devices_with},
-    event::VulkanEvent,
     kernel::VulkanKernel,
     memory::VulkanMemory,
     messages::VulkanMessages,
     options::{VulkanOptions, VulkanParts},
+    point::VulkanPoint,
     program::VulkanProgram,
     program_error::VulkanProgramError,
     program_recorder::{VulkanProgramRecorder, VulkanSignal, VulkanUse},

@@ -25,6 +25,9 @@ pub(super) struct Physical {
     /// What memory of the host that the device can use as its own has to be aligned to; `None` if
     /// it cannot.
     pub(super) host_alignment: Option<u64>,
+    /// Whether it is not all of Vulkan, which whoever opens it must know, says
+    /// `VK_KHR_portability_subset`. Nothing that it may lack is used here.
+    pub(super) is_portable: bool,
 }
 
 impl Physical {
@@ -65,6 +68,7 @@ impl Physical {
             family,
             queues,
             host_alignment: host_alignment(instance, handle)?,
+            is_portable: has_extension(instance, handle, ash::khr::portability_subset::NAME)?,
         }))
     }
 }
@@ -131,6 +135,50 @@ fn largest_block(instance: &ash::Instance, handle: vk::PhysicalDevice, version: 
         bytes => bytes,
     };
     allocations.max_memory_allocation_size.min(largest_buffer)
+}
+
+/// What this process may have of a heap, and what it has, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Budget {
+    pub(super) bytes: u64,
+    pub(super) used: u64,
+}
+
+impl Budget {
+    /// Checks that a block is within the budget.
+    pub(super) fn check(self, needed: u64) -> Result<(), DeviceMemoryError> {
+        let Self { bytes, used } = self;
+        match needed <= bytes.saturating_sub(used) {
+            true => Ok(()),
+            false => Err(DeviceMemoryError::OverBudget {
+                needed,
+                budget: bytes,
+                used,
+            }),
+        }
+    }
+}
+
+/// The budget of a heap now, if the driver says.
+pub(super) fn budget(
+    instance: &ash::Instance,
+    handle: vk::PhysicalDevice,
+    heap: usize,
+) -> Result<Option<Budget>, DeviceMemoryError> {
+    if !has_extension(instance, handle, ash::ext::memory_budget::NAME)? {
+        return Ok(None);
+    }
+    let mut budgets = vk::PhysicalDeviceMemoryBudgetPropertiesEXT::default();
+    let mut about = vk::PhysicalDeviceMemoryProperties2::default().push_next(&mut budgets);
+    // SAFETY: a query into valid structures, which the driver knows.
+    unsafe { instance.get_physical_device_memory_properties2(handle, &mut about) };
+    let budget = budgets
+        .heap_budget
+        .get(heap)
+        .zip(budgets.heap_usage.get(heap));
+    // A driver that knows no budget of a heap says 0.
+    let known = budget.filter(|&(&bytes, _)| bytes > 0);
+    Ok(known.map(|(&bytes, &used)| Budget { bytes, used }))
 }
 
 /// What memory of the host has to be aligned to for an import, if the device can do that.

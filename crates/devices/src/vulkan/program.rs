@@ -10,7 +10,7 @@ use core::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::{
-    event::VulkanEvent, memory::VulkanMemory, program_error::VulkanProgramError,
+    memory::VulkanMemory, point::VulkanPoint, program_error::VulkanProgramError,
     recorder::VulkanCommands, stream::VulkanStream,
 };
 use crate::{error::DeviceMemoryError, order::StreamId, pool::DevicePool};
@@ -20,7 +20,7 @@ use crate::{error::DeviceMemoryError, order::StreamId, pool::DevicePool};
 pub struct VulkanProgram {
     pub(super) segments: Vec<Segment>,
     /// What is behind the last run. Locked while a run is submitted.
-    pub(super) last_run: Mutex<Vec<VulkanEvent>>,
+    pub(super) last_run: Mutex<Vec<VulkanPoint>>,
     /// Keeps the tensors' bytes from being lent to others.
     pub(super) _pools: Vec<DevicePool<VulkanMemory>>,
 }
@@ -36,8 +36,8 @@ pub(super) struct Segment {
 impl VulkanProgram {
     /// Has the streams run the program, each its part, after all that any of them was given before
     /// and after the program's last run, on whatever streams that was. What any of the streams is
-    /// given next, a transfer for instance, comes after all of the run. Returns an event behind the
-    /// run for each stream.
+    /// given next, a transfer for instance, comes after all of the run. Returns the timeline point
+    /// behind the run for each stream.
     ///
     /// Nothing orders the runs of two programs with the same tensors that are submitted to
     /// different streams.
@@ -49,7 +49,7 @@ impl VulkanProgram {
     pub fn submit(
         &self,
         streams: &mut [VulkanStream],
-    ) -> Result<Vec<VulkanEvent>, VulkanProgramError> {
+    ) -> Result<Vec<VulkanPoint>, VulkanProgramError> {
         let places = self.places(streams)?;
         let last_run = self.last_run.lock();
         let mut last_run = last_run.unwrap_or_else(PoisonError::into_inner);
@@ -91,10 +91,10 @@ impl VulkanProgram {
         &self,
         streams: &mut [VulkanStream],
         places: &[usize],
-        before: &[VulkanEvent],
+        before: &[VulkanPoint],
     ) -> Result<(), DeviceMemoryError> {
         let mut begun = vec![false; streams.len()];
-        let mut ends: Vec<VulkanEvent> = Vec::with_capacity(self.segments.len());
+        let mut ends: Vec<VulkanPoint> = Vec::with_capacity(self.segments.len());
         for (segment, &place) in self.segments.iter().zip(places) {
             let mut waits: Vec<_> = segment.waits.iter().map(|&of| ends[of].clone()).collect();
             if !core::mem::replace(&mut begun[place], true) {

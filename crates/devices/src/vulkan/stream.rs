@@ -13,8 +13,8 @@ use super::{
     answer::refused,
     command::Recorded,
     device::VulkanDevice,
-    event::{Timeline, VulkanEvent},
     logical::Owned,
+    point::{Timeline, VulkanPoint},
     recorder::{VulkanCommands, VulkanRecorder},
     staging::Staging,
 };
@@ -29,7 +29,7 @@ const SPARE: usize = 16;
 /// A stream of commands on one of a device's queues, with memory for transfers.
 ///
 /// Streams share the device's queues if there are more streams than queues; what is promised of
-/// their order are their events alone.
+/// their order are their points alone.
 pub struct VulkanStream {
     pub(super) device: VulkanDevice,
     id: StreamId,
@@ -39,8 +39,8 @@ pub struct VulkanStream {
     running: VecDeque<Running>,
     /// Command buffers that the device has done and nobody else holds, for transfers.
     spare: Vec<Recorded>,
-    /// What the next submission comes after: one event a timeline.
-    next: Vec<VulkanEvent>,
+    /// What the next submission comes after: one point a timeline.
+    next: Vec<VulkanPoint>,
     pub(super) staging: Staging,
 }
 
@@ -49,7 +49,7 @@ struct Running {
     value: u64,
     commands: Arc<Recorded>,
     /// The timelines of other streams for which it waits.
-    _waits: Vec<VulkanEvent>,
+    _waits: Vec<VulkanPoint>,
 }
 
 impl VulkanStream {
@@ -132,30 +132,30 @@ impl VulkanStream {
 
     /// The end of what was submitted last.
     #[must_use]
-    pub fn last(&self) -> VulkanEvent {
-        VulkanEvent {
+    pub fn last(&self) -> VulkanPoint {
+        VulkanPoint {
             timeline: Arc::clone(&self.timeline),
             value: self.submitted,
         }
     }
 
     /// Has the device run commands, after all that was submitted to this stream before and after
-    /// the events of other streams. The same commands can be submitted again at once.
+    /// the points of other streams. The same commands can be submitted again at once.
     ///
     /// # Errors
-    /// The commands or an event are of another device, the device was lost, or the driver has no
+    /// The commands or a point are of another device, the device was lost, or the driver has no
     /// memory.
     pub fn submit(
         &mut self,
         commands: &VulkanCommands,
-        waits: &[VulkanEvent],
-    ) -> Result<VulkanEvent, DeviceMemoryError> {
+        waits: &[VulkanPoint],
+    ) -> Result<VulkanPoint, DeviceMemoryError> {
         self.retire()?;
         let recorded = &commands.shared;
         commands.check_own(&self.device)?;
         self.check(waits)?;
         let mut behind = self.next.clone();
-        waits.iter().for_each(|event| self.add(&mut behind, event));
+        waits.iter().for_each(|point| self.add(&mut behind, point));
         let value = self.submitted + 1;
         self.queue(recorded.buffer, &behind, value)?;
         self.submitted = value;
@@ -168,42 +168,42 @@ impl VulkanStream {
         Ok(self.last())
     }
 
-    /// Has all that is submitted to this stream from now on, transfers included, come after events
+    /// Has all that is submitted to this stream from now on, transfers included, come after points
     /// of other streams. Nothing is submitted for that: the next submission waits.
     ///
     /// # Errors
-    /// An event is of another device.
-    pub fn wait_for(&mut self, events: &[VulkanEvent]) -> Result<(), DeviceMemoryError> {
-        self.check(events)?;
+    /// A point is of another device.
+    pub fn wait_for(&mut self, points: &[VulkanPoint]) -> Result<(), DeviceMemoryError> {
+        self.check(points)?;
         let mut next = mem::take(&mut self.next);
-        events.iter().for_each(|event| self.add(&mut next, event));
+        points.iter().for_each(|point| self.add(&mut next, point));
         self.next = next;
         Ok(())
     }
 
-    /// Checks that events are of this device.
-    fn check(&self, events: &[VulkanEvent]) -> Result<(), DeviceMemoryError> {
-        let mut devices = events.iter().map(|event| &event.timeline.semaphore.device);
-        devices.try_for_each(|device| self.device.check_own(device, "an event"))
+    /// Checks that points are of this device.
+    fn check(&self, points: &[VulkanPoint]) -> Result<(), DeviceMemoryError> {
+        let mut devices = points.iter().map(|point| &point.timeline.semaphore.device);
+        devices.try_for_each(|device| self.device.check_own(device, "a timeline point"))
     }
 
-    /// Adds an event of another stream to a list that has one event a timeline.
-    fn add(&self, to: &mut Vec<VulkanEvent>, event: &VulkanEvent) {
-        if !Arc::ptr_eq(&event.timeline, &self.timeline) {
-            event.add_to(to);
+    /// Adds a point of another stream to a list that has one point a timeline.
+    fn add(&self, to: &mut Vec<VulkanPoint>, point: &VulkanPoint) {
+        if !Arc::ptr_eq(&point.timeline, &self.timeline) {
+            point.add_to(to);
         }
     }
 
     fn queue(
         &self,
         buffer: vk::CommandBuffer,
-        waits: &[VulkanEvent],
+        waits: &[VulkanPoint],
         value: u64,
     ) -> Result<(), DeviceMemoryError> {
         // Nothing else orders a stream: others may share its queue.
         let own = self.last();
         let waits = waits.iter().chain(core::iter::once(&own));
-        let (semaphores, values): (Vec<_>, Vec<_>) = waits.map(VulkanEvent::semaphore).unzip();
+        let (semaphores, values): (Vec<_>, Vec<_>) = waits.map(VulkanPoint::semaphore).unzip();
         let stages = vec![vk::PipelineStageFlags::ALL_COMMANDS; semaphores.len()];
         let (signalled, signal_values) = ([self.timeline.semaphore.handle], [value]);
         let mut timelines = vk::TimelineSemaphoreSubmitInfo::default()

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::event::Timeline;
+use super::point::Timeline;
 use crate::error::DeviceMemoryError;
 
 /// From so many on, each submission looks for those before it that have ended.

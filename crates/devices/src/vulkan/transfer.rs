@@ -6,13 +6,13 @@
 use bytemuck::Pod;
 
 use super::{
-    block::VulkanBuffer, event::VulkanEvent, recorder::VulkanRecorder, stream::VulkanStream,
+    block::VulkanBuffer, point::VulkanPoint, recorder::VulkanRecorder, stream::VulkanStream,
 };
 use crate::error::DeviceMemoryError;
 
 impl VulkanStream {
     /// Copies values of the host to the beginning of a buffer, after all that was submitted to the
-    /// stream before. The values are taken at once; the event says when they are in the buffer.
+    /// stream before. The values are taken at once; the point says when they are in the buffer.
     ///
     /// # Errors
     /// The buffer is smaller, or the driver refuses the copy.
@@ -20,7 +20,7 @@ impl VulkanStream {
         &mut self,
         from: &[T],
         to: &VulkanBuffer,
-    ) -> Result<VulkanEvent, DeviceMemoryError> {
+    ) -> Result<VulkanPoint, DeviceMemoryError> {
         let from: &[u8] = bytemuck::cast_slice(from);
         fits(from.len(), to)?;
         let mut start = 0;

@@ -70,7 +70,10 @@ fn what_is_of_another_device_is_refused_with_the_names_of_both() {
     let submitted = streams[1].submit(&commands, &[]);
     names_both(submitted.unwrap_err(), "a list of commands");
     let event = streams[0].submit(&commands, &[]).unwrap();
-    names_both(streams[1].wait_for(&[event]).unwrap_err(), "an event");
+    names_both(
+        streams[1].wait_for(&[event]).unwrap_err(),
+        "a timeline point",
+    );
     let uploaded = streams[0].upload(&[1_u32; 64], other_x.buffer());
     names_both(uploaded.unwrap_err(), "a buffer");
 

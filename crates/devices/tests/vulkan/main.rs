@@ -13,6 +13,7 @@ mod kernels;
 mod loader;
 mod memory;
 mod order;
+mod portable;
 mod refusals;
 mod streams;
 mod support;

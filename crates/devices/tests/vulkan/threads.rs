@@ -5,7 +5,7 @@ use std::thread;
 use orionrt_devices::{
     DeviceArena, StreamId,
     vulkan::{
-        VulkanBuffer, VulkanCommands, VulkanDevice, VulkanEvent, VulkanKernel, VulkanMemory,
+        VulkanBuffer, VulkanCommands, VulkanDevice, VulkanKernel, VulkanMemory, VulkanPoint,
         VulkanProgram, VulkanRecorder, VulkanStream,
     },
 };
@@ -61,6 +61,6 @@ fn handles_go_between_threads() {
     fn shared<T: Send + Sync>() {}
     fn sent<T: Send>() {}
     shared::<(VulkanDevice, VulkanMemory, VulkanBuffer, VulkanKernel)>();
-    shared::<(VulkanCommands, VulkanEvent, VulkanProgram)>();
+    shared::<(VulkanCommands, VulkanPoint, VulkanProgram)>();
     sent::<(VulkanRecorder, VulkanStream)>();
 }

@@ -15,7 +15,7 @@ pub(super) struct Timeline {
 
 /// The end of a submission. A clone is the same point.
 #[derive(Clone)]
-pub struct VulkanEvent {
+pub struct VulkanPoint {
     pub(super) timeline: Arc<Timeline>,
     pub(super) value: u64,
 }
@@ -45,7 +45,7 @@ impl Timeline {
     }
 }
 
-impl VulkanEvent {
+impl VulkanPoint {
     /// Whether the device is there.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl VulkanEvent {
         self.timeline.wait(self.value, nanoseconds)
     }
 
-    /// Adds the event to a list that has the last event of each timeline.
+    /// Adds the point to a list that has the last point of each timeline.
     pub(super) fn add_to(&self, list: &mut Vec<Self>) {
         let mut known = list.iter_mut();
         match known.find(|known| Arc::ptr_eq(&known.timeline, &self.timeline)) {
@@ -73,7 +73,7 @@ impl VulkanEvent {
     }
 
     /// The timeline semaphore and the value that it has from here on, for an engine's own
-    /// submissions. The engine keeps the event until the device has done each of its submissions
+    /// submissions. The engine keeps the point until the device has done each of its submissions
     /// that names the semaphore.
     #[must_use]
     pub fn semaphore(&self) -> (vk::Semaphore, u64) {
@@ -81,9 +81,9 @@ impl VulkanEvent {
     }
 }
 
-impl fmt::Debug for VulkanEvent {
+impl fmt::Debug for VulkanPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VulkanEvent")
+        f.debug_struct("VulkanPoint")
             .field("submission", &self.value)
             .finish_non_exhaustive()
     }
