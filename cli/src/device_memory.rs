@@ -7,7 +7,7 @@
 
 use std::{fmt, str::FromStr};
 
-use orionrt::Plan;
+use orionrt::{Plan, regions::RegionPlan};
 use orionrt_devices::{DeviceKind, DeviceMemoryError, DeviceProperties};
 
 use crate::failure::Failure;
@@ -123,7 +123,17 @@ impl PlannedDevice {
     /// Fails if a plan cannot be laid into the device's memory.
     pub(crate) fn check(&self, plan: &Plan) -> Result<(), Failure> {
         let checked = self.properties.check(plan);
-        let checked = checked.and_then(|()| self.properties.check_heaps(plan.peak()));
+        self.answer(checked.and_then(|()| self.properties.check_heaps(plan.peak())))
+    }
+
+    /// Fails if the regions of a plan cannot each be a block of the device's memory, or are larger
+    /// than it together.
+    pub(crate) fn check_regions(&self, plan: &RegionPlan) -> Result<(), Failure> {
+        let checked = self.properties.check_regions(plan);
+        self.answer(checked.and_then(|()| self.properties.check_heaps(plan.total_bytes())))
+    }
+
+    fn answer(&self, checked: Result<(), DeviceMemoryError>) -> Result<(), Failure> {
         checked.map_err(|error| Failure::DeviceMemory {
             device: self.name.to_string(),
             error,

@@ -107,6 +107,19 @@ fn a_model_is_planned_with_the_alignment_of_a_device() {
 }
 
 #[test]
+fn regions_are_planned_with_the_alignment_of_a_device() {
+    let folder = Folder::with("model.onnx", network("1"));
+    for device in list(&devices(&folder), "devices") {
+        let name = device["device"].as_str().expect("a name");
+        let needed = device["plan_alignment"].as_u64().expect("an alignment");
+        let args = ["plan", "model.onnx", "--device", name, "--max-region", "1M"];
+        let json = done(&folder, &[&args[..], &["--json"]].concat()).json();
+        assert_eq!(json["alignment"], needed.max(64));
+        assert!(!list(&json, "regions").is_empty(), "{json}");
+    }
+}
+
+#[test]
 fn what_does_not_check_a_plan_against_a_device_refuses_it() {
     let folder = Folder::with("model.onnx", network("1"));
     let all = devices(&folder);
@@ -118,11 +131,7 @@ fn what_does_not_check_a_plan_against_a_device_refuses_it() {
     let alignment = format!("--alignment {}", device["plan_alignment"]);
     for (args, what) in [
         (
-            &["plan", "model.onnx", "--max-region", "1G"][..],
-            "--max-region",
-        ),
-        (
-            &["plan", "model.onnx", "--pool", "fast=1G", "--pool", "slow"],
+            &["plan", "model.onnx", "--pool", "fast=1G", "--pool", "slow"][..],
             "--pool",
         ),
         (&["compare", "model.onnx"], "this verb"),

@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use orionrt_plan::Plan;
+use orionrt_plan::{Lifetimes, Plan, regions::RegionPlan};
 
 use crate::error::DeviceMemoryError;
 
@@ -112,8 +112,29 @@ impl DeviceProperties {
     /// # Errors
     /// The first rule that is broken, with the tensor and what is needed.
     pub fn check(&self, plan: &Plan) -> Result<(), DeviceMemoryError> {
+        self.check_tensors(plan.lifetimes(), plan.offsets())?;
+        self.check_block(plan.peak())
+    }
+
+    /// Checks that each region of a plan can be a block of this device's memory, as
+    /// [`check`](Self::check) does for a plan of one region.
+    ///
+    /// # Errors
+    /// The first rule that is broken, with the tensor and what is needed.
+    pub fn check_regions(&self, plan: &RegionPlan) -> Result<(), DeviceMemoryError> {
+        self.check_tensors(plan.lifetimes(), plan.offsets())?;
+        let mut sizes = plan.sizes().iter();
+        sizes.try_for_each(|&bytes| self.check_block(bytes))
+    }
+
+    /// Checks offsets in blocks, and sizes.
+    fn check_tensors(
+        &self,
+        lifetimes: &Lifetimes,
+        offsets: &[u64],
+    ) -> Result<(), DeviceMemoryError> {
         let alignment = self.plan_alignment();
-        for ((_, name, lifetime), &offset) in plan.lifetimes().iter().zip(plan.offsets()) {
+        for ((_, name, lifetime), &offset) in lifetimes.iter().zip(offsets) {
             if !offset.is_multiple_of(alignment) {
                 return Err(DeviceMemoryError::OtherAlignment {
                     tensor: name.to_owned(),
@@ -129,13 +150,15 @@ impl DeviceProperties {
                 });
             }
         }
-        if plan.peak() > self.largest_block {
-            return Err(DeviceMemoryError::TooLarge {
-                needed: plan.peak(),
-                largest: self.largest_block,
-            });
-        }
         Ok(())
+    }
+
+    fn check_block(&self, needed: u64) -> Result<(), DeviceMemoryError> {
+        let largest = self.largest_block;
+        match needed <= largest {
+            true => Ok(()),
+            false => Err(DeviceMemoryError::TooLarge { needed, largest }),
+        }
     }
 
     /// Checks that one of the device's heaps is as large as a block; nothing is known of a device

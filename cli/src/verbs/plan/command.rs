@@ -40,14 +40,12 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     };
     check_weights(args, input)?;
     check_format(args, input)?;
-    let others = [
-        (args.max_region.is_some(), "--max-region"),
-        (!args.pools.is_empty(), "--pool"),
-    ];
-    for (_, option) in others.iter().filter(|(is_given, _)| *is_given) {
-        if let Some(device) = &input.planned_for {
-            return Err(device.not_here(option));
-        }
+    if let Some(device) = input
+        .planned_for
+        .as_ref()
+        .filter(|_| !args.pools.is_empty())
+    {
+        return Err(device.not_here("--pool"));
     }
     if let Some(limit) = args.max_region {
         return regions::plan(args, input, limit, &cancel);

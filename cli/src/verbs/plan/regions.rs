@@ -65,6 +65,9 @@ pub(super) fn plan(
     }
     let plan = plan.map_err(|error| Failure::file(&args.source.input, error))?;
     let time = start.elapsed();
+    if let Some(device) = &input.planned_for {
+        device.check_regions(&plan)?;
+    }
     write(args, input, &plan)?;
     match args.json {
         true => output::print_json(&json(input, &plan, time, cancel)),

@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 
 use orionrt_devices::{DeviceKind, DeviceMemoryError, DeviceProperties, MemoryHeap};
-use orionrt_plan::{Lifetime, Lifetimes, Plan, TensorId};
+use orionrt_plan::{Lifetime, Lifetimes, Plan, Planner, TensorId};
 
 fn properties() -> DeviceProperties {
     let mut properties = DeviceProperties::unlimited("device", DeviceKind::Other);
@@ -71,6 +71,35 @@ fn a_plan_is_checked_to_the_byte() {
         properties.check(&plan(16)).unwrap_err().to_string(),
         "tensor `x` has 100 bytes, and a kernel of the device can be given at most 99"
     );
+}
+
+#[test]
+fn each_region_of_a_plan_is_checked_as_a_block() {
+    let tensor = |bytes| Lifetime::new(0, 2, bytes).with_alignment(16);
+    let named = [("x", tensor(100)), ("y", tensor(60)), ("z", tensor(40))];
+    let lifetimes = Lifetimes::from_named(named).unwrap();
+    let plan = Planner::new().plan_regions(&lifetimes, 112).unwrap();
+    assert_eq!(plan.sizes().len(), 2);
+    let most = *plan.sizes().iter().max().unwrap();
+    let mut properties = properties();
+    properties.largest_block = most;
+    properties.largest_binding = 100;
+    assert_eq!(properties.check_regions(&plan), Ok(()));
+    properties.largest_block = most - 1;
+    let (needed, largest) = (most, most - 1);
+    let error = properties.check_regions(&plan).unwrap_err();
+    assert_eq!(error, DeviceMemoryError::TooLarge { needed, largest });
+    properties.largest_binding = 99;
+    assert!(matches!(
+        properties.check_regions(&plan),
+        Err(DeviceMemoryError::TensorTooLarge { .. })
+    ));
+    properties.largest_binding = 100;
+    properties.offset_alignment = 1024;
+    assert!(matches!(
+        properties.check_regions(&plan),
+        Err(DeviceMemoryError::OtherAlignment { needed: 1024, .. })
+    ));
 }
 
 #[test]
