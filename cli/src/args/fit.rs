@@ -7,15 +7,12 @@
 
 use std::path::PathBuf;
 
-use clap::{
-    Args, ValueEnum,
-    builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser},
-};
+use clap::{Args, builder::RangedU64ValueParser};
 
 use super::{
     capacity::Capacity,
     search::SearchArgs,
-    source::{Aliasing, ModelArgs, PartArgs, SourceArgs},
+    source::{ModelArgs, PartArgs, SourceArgs},
     values::{Alignment, CompressArg, PlanFile, Rate, bytes, operations, speed},
 };
 
@@ -46,16 +43,9 @@ that are still to be tried are left out. A second Ctrl-C ends the program. --tim
 --threads and --seed are for the searches for offsets; the search for a schedule looks at no clock,
 but does as much work as --work says.";
 
-/// The help of `--donate`: of the levels of sharing that schedules have, one can use it.
-const DONATE: &str = "Let results be written over this input of the model, whose value you do not \
-                      need afterwards; 'all' stands for all inputs; needs --aliasing in-place; may \
-                      be repeated";
-
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
-    mut_arg("aliasing", |arg| arg.value_parser(aliasing())),
-    mut_arg("donated", |arg| arg.help(DONATE)),
     // It is taken, to be refused with the reason.
     mut_arg("same", |arg| arg.hide(true)),
 )]
@@ -162,14 +152,4 @@ impl FitArgs {
             model: self.model.clone(),
         }
     }
-}
-
-/// The levels of sharing. Parts are not shown: they are taken, to be refused with the reason.
-fn aliasing() -> impl TypedValueParser<Value = Aliasing> {
-    let levels = Aliasing::value_variants().iter();
-    let shown = levels.filter_map(|level| {
-        let value = level.to_possible_value()?;
-        Some(value.hide(*level == Aliasing::Parts))
-    });
-    PossibleValuesParser::new(shown).try_map(|name| Aliasing::from_str(&name, false))
 }

@@ -532,17 +532,6 @@ fn what_cannot_be_fitted_is_said() {
             &["above 1"],
         ),
         (
-            &[
-                "fit",
-                "model.onnx",
-                "--capacity",
-                "4K",
-                "--aliasing",
-                "parts",
-            ],
-            &["off, views or in-place"],
-        ),
-        (
             &["fit", "model.onnx", "--capacity", "4K", "--flops", "0"],
             &["'0' is not a rate"],
         ),

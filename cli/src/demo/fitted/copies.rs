@@ -2,8 +2,9 @@
 //!
 //! Stands on two [`TensorPool`]s, one for the plan of each memory: the slot of a copy is its place.
 //! Invariant: a copy exists from the step that writes it to the end of its last step, and only in
-//! its own slot. A slot refuses bytes that another copy has, so a schedule whose copies overlap
-//! ends the run with an error.
+//! its own slot; operands that lie within the result of a concatenation become that result. A slot
+//! refuses bytes that another copy has, so a schedule whose copies overlap ends the run with an
+//! error.
 //!
 //! ```text
 //!                         compress ───► expand
@@ -174,6 +175,34 @@ impl<'p> Copies<'p> {
         };
         self.values[to.index()] = Some(made);
         Ok(())
+    }
+
+    /// Makes a copy of others that fill it: their bytes stay where they are. False, and nothing
+    /// happens, if they do not lie within its slot.
+    ///
+    /// # Errors
+    /// When one of them does not exist, or they do not fill the slot.
+    pub fn join(&mut self, from: &[CopyId], to: CopyId) -> Result<bool, CopyError> {
+        let lies_within = |copy: &CopyId| {
+            let bytes = |copy: CopyId| self.memories.fast.plan().bytes(self.planned[copy.index()]);
+            let (part, whole) = (bytes(*copy), bytes(to));
+            part.zip(whole)
+                .is_some_and(|(part, whole)| whole.start <= part.start && part.end <= whole.end)
+        };
+        if from.contains(&to) || !from.iter().all(lies_within) {
+            return Ok(false);
+        }
+        let mut parts = Vec::with_capacity(from.len());
+        for copy in from {
+            match self.values[copy.index()].take() {
+                Some(Values::Fast(values)) => parts.push(values),
+                _ => return Err(CopyError::Missing),
+            }
+        }
+        let slot = self.memories.fast.slot(self.planned[to.index()])?;
+        let whole = slot.join(parts).map_err(SlotError::from)?;
+        self.put(to, whole);
+        Ok(true)
     }
 
     /// Makes a compressed copy with the values of another one.

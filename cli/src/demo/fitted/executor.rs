@@ -146,12 +146,17 @@ impl<'n> FittedExecutor<'n> {
     }
 
     /// Runs an operator: over one of its operands if its result lies there, and not at all if its
-    /// result is a part of what is there.
+    /// result is a part of what is there, or its operands are parts of the result.
     fn operator(&mut self, at: usize, op: OpId) -> Result<(), RunError> {
         let (step, node) = (&self.schedule.steps[at], &self.network.nodes()[op.index()]);
         let (to, kernel) = (step.writes[0], node.kernel());
         let over = step.reads.iter().position(|&copy| copy == to);
         if over.is_some() && kernel.view_start().is_some() {
+            return Ok(());
+        }
+        if kernel.is_concatenation()
+            && self.copy(at, |copies, _, to| copies.join(&step.reads, to))?
+        {
             return Ok(());
         }
         let target = self.copies.take(to);
@@ -175,11 +180,11 @@ impl<'n> FittedExecutor<'n> {
     }
 
     /// Makes the copy that a step writes from the one that it reads.
-    fn copy(
+    fn copy<T>(
         &mut self,
         at: usize,
-        make: impl FnOnce(&mut Copies<'n>, CopyId, CopyId) -> Result<(), CopyError>,
-    ) -> Result<(), RunError> {
+        make: impl FnOnce(&mut Copies<'n>, CopyId, CopyId) -> Result<T, CopyError>,
+    ) -> Result<T, RunError> {
         let step = &self.schedule.steps[at];
         let (from, to) = (step.reads[0], step.writes[0]);
         make(&mut self.copies, from, to).map_err(|error| match error {

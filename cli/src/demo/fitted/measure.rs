@@ -112,10 +112,10 @@ fn side_by_side(
     let weights = StoredWeights::new(network)?;
     let planner = Planner::new().alignment(ALIGNMENT).nodes(NODES);
     let graph = network.graph();
-    let peak_bytes = planner.plan(&graph.lifetimes())?.peak();
+    let peak_bytes = planner.plan_parts(graph)?.plan.peak();
     let asked_bytes = capacity.of(peak_bytes);
 
-    let unlimited = unlimited(&planner, network)?;
+    let unlimited = unlimited(&planner, network, peak_bytes)?;
     let roomy = Memories::new(&unlimited, unlimited.fast_plan().peak())?;
     let mut plain = Subject::new(network, &unlimited, &roomy, &weights);
     let costs = operator_costs(
@@ -234,11 +234,14 @@ fn on_the_heap(network: &Network, input: &[f32]) -> Result<Vec<f32>, AnyError> {
 }
 
 /// The operators in their order, with room for all that is alive at once.
-fn unlimited(planner: &Planner, network: &Network) -> Result<Fitted, AnyError> {
-    let lifetimes = network.graph().lifetimes();
-    let fit = Fit::within(lifetimes.total_bytes()).reorder(false);
-    let fitted = planner.fit(network.graph(), &fit)?;
-    Ok(fitted)
+fn unlimited(planner: &Planner, network: &Network, peak: u64) -> Result<Fitted, AnyError> {
+    let fit = |capacity| {
+        let fit = Fit::within(capacity).reorder(false);
+        planner.fit(network.graph(), &fit.aliasing(Aliasing::Parts))
+    };
+    // A plan may have parts of results that a schedule does not have.
+    let all_bytes = network.graph().lifetimes().total_bytes();
+    Ok(fit(peak).or_else(|_| fit(all_bytes))?)
 }
 
 /// The file, with no room for spills if only weights are read from one.
@@ -261,7 +264,8 @@ fn options(
     slow: Option<SlowMemory>,
     means: &Means,
 ) -> Fit {
-    let fit = Fit::within(capacity).costs(costs.clone()).work(WORK);
+    let fit = Fit::within(capacity).aliasing(Aliasing::Parts);
+    let fit = fit.costs(costs.clone()).work(WORK);
     let fit = fit.recompute(means.ways.contains(&Way::Recompute));
     let fit = fit.stored(network.weights().map(|(tensor, _)| tensor));
     match slow {

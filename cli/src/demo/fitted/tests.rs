@@ -82,6 +82,7 @@ fn planner() -> Planner {
 fn unlimited(network: &Network) -> Fitted {
     let all_bytes = network.graph().lifetimes().total_bytes();
     let fit = Fit::within(all_bytes).reorder(false);
+    let fit = fit.aliasing(Aliasing::Parts);
     planner().fit(network.graph(), &fit).unwrap()
 }
 
@@ -90,7 +91,10 @@ fn fitted(network: &Network, percent: u64, allow: impl Fn(Fit) -> Fit) -> Within
     let (graph, known) = (network.graph(), unlimited(network));
     let lifetimes = graph.lifetimes();
     let asked = lifetimes.load() * percent / 100;
-    let fit = |capacity| allow(Fit::within(capacity).work(20_000));
+    let fit = |capacity| {
+        let fit = Fit::within(capacity).aliasing(Aliasing::Parts);
+        allow(fit.work(20_000))
+    };
     let within = fit_within(&planner(), graph, asked, fit, known).unwrap();
     assert!(within.fitted.fast_plan().peak() <= within.capacity);
     assert!(within.capacity >= asked);
@@ -110,6 +114,23 @@ fn added(fitted: &Fitted) -> [usize; 3] {
         }
     }
     counts
+}
+
+#[test]
+fn the_u_net_needs_less_with_operands_within_the_results_of_concatenations() {
+    let mut networks = small_networks(1).into_iter();
+    let network = networks.find(|network| network.name() == "U-Net").unwrap();
+    let graph = network.graph();
+    let capacity = graph.lifetimes().load() - 1;
+    let fit = Fit::within(capacity).reorder(false);
+    assert!(planner().fit(graph, &fit).is_err());
+    let joined = planner()
+        .fit(graph, &fit.aliasing(Aliasing::Parts))
+        .unwrap();
+    assert_eq!(joined.cost().seconds(), 0.0);
+    let input = random_input(&network);
+    let bits = within(&network, &input, &joined, capacity);
+    assert_eq!(bits, expected(&network, &input));
 }
 
 #[test]

@@ -65,7 +65,11 @@ pub fn fit_within(
         }
         let capacity = next.clamp(low, high);
         match planner.fit(graph, &fit(capacity)) {
-            Ok(fitted) => (high, best) = (capacity, fitted),
+            Ok(fitted) => {
+                // It may need less than it was allowed.
+                high = fitted.fast_plan().peak().max(low + 1);
+                best = fitted;
+            }
             Err(error) if is_of_capacity(&error) => low = capacity,
             Err(error) => return Err(error),
         }

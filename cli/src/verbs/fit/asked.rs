@@ -15,7 +15,7 @@ use orionrt::{
 
 use super::costs::Costs;
 use crate::{
-    args::{FitArgs, Order},
+    args::{Aliasing, FitArgs, Order},
     failure::Failure,
     input::{self, Input, ModelFacts, ModelGraph, Origin},
     progress,
@@ -77,8 +77,13 @@ impl<'a> Asked<'a> {
         }
         let costs = Costs::new(args, model)?;
         let planner = args.search.planner(input.alignment, cancel);
-        let before =
-            progress::with_spinner("planning without spills", || planner.plan(&input.lifetimes));
+        let before = progress::with_spinner("planning without spills", || {
+            match args.model.aliasing {
+                // Parts of results may need more than none.
+                Aliasing::Parts => planner.plan_parts(&model.graph).map(|parts| parts.plan),
+                _ => planner.plan(&input.lifetimes),
+            }
+        });
         let before = before.map_err(|error| Failure::file(path, error))?;
         let slow = args.slow.map(|capacity| {
             let [write, read] = [args.slow_write_speed, args.slow_read_speed];

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::{asked::Asked, curve_picture, schedule::ScheduleOf};
 use crate::{
-    args::{Aliasing, FitArgs, Order, PlanFile, PlanFormat},
+    args::{FitArgs, Order, PlanFile, PlanFormat},
     failure::Failure,
     input::Input,
     staging::stage,
@@ -38,11 +38,6 @@ pub(super) fn check(args: &FitArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(format!(
             "--output '{path}' is for a plan, expected .json or .csv for a schedule"
         )));
-    }
-    if args.model.aliasing == Aliasing::Parts {
-        let message = "--aliasing parts is for plans: in a schedule, operands of concatenations \
-                       have bytes of their own; expected off, views or in-place";
-        return Err(Failure::Usage(message.into()));
     }
     if let Some(same) = args.model.same.first() {
         return Err(Failure::Usage(format!(

@@ -99,7 +99,8 @@ impl<'f> ScheduleOf<'f> {
         let ordered = graph.in_order(fitted.order());
         let ordered = ordered.as_ref().unwrap_or(graph);
         Self {
-            lifetimes: ordered.lifetimes_with(fitted.aliasing()),
+            // Operands within the results of concatenations have copies of their own.
+            lifetimes: ordered.lifetimes_with(fitted.aliasing().min(orionrt::Aliasing::InPlace)),
             graph,
             fitted,
             capacity,
@@ -274,7 +275,7 @@ fn memory_name(memory: Memory) -> &'static str {
 
 /// The name that the command line has.
 pub(super) fn aliasing_name(aliasing: orionrt::Aliasing) -> &'static str {
-    let all = [Aliasing::Off, Aliasing::Views];
+    let all = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
     let found = all.into_iter().find(|of| aliasing == (*of).into());
-    found.unwrap_or(Aliasing::InPlace).name()
+    found.unwrap_or(Aliasing::Parts).name()
 }
