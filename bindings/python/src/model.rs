@@ -206,7 +206,7 @@ pub(crate) fn read_model(
     same: BTreeMap<String, String>,
 ) -> PyResult<PyModel> {
     let donation = donation(donate, same);
-    if donation.has_inputs() && matches!(aliasing, "off" | "views") {
+    if donation.donates_inputs() && matches!(aliasing, "off" | "views") {
         let message = format!(
             "donate with aliasing '{aliasing}', expected aliasing 'in-place' or 'parts': without \
              it no result is written over an input"

@@ -43,7 +43,9 @@ pub(super) fn with_donated(graph: Graph, args: &ModelArgs) -> Result<Graph, Fail
     let donation = pairs.fold(donation, |donation, OutputInInput { output, input }| {
         donation.alias_output(output, input)
     });
-    donation.declare_in(graph).map_err(|error| failure(&error))
+    donation
+        .declare_in(graph)
+        .map_err(|error| failure(&error, args))
 }
 
 /// The names of the inputs that are donated, and `OUTPUT=INPUT` for each output in an input.
@@ -63,7 +65,7 @@ pub(super) fn names(graph: &Graph) -> [Vec<String>; 2] {
 }
 
 /// Names the option that asked for what is refused, and says what may help.
-fn failure(error: &DonationError) -> Failure {
+fn failure(error: &DonationError, args: &ModelArgs) -> Failure {
     Failure::Usage(match error {
         DonationError::UnknownInput {
             name,
@@ -80,6 +82,7 @@ fn failure(error: &DonationError) -> Failure {
             }
             _ => format!("--same: {error}"),
         },
+        _ if args.donated.is_empty() => format!("--same: {error}"),
         _ => format!("--donate: {error}"),
     })
 }

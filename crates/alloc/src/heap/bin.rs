@@ -171,19 +171,21 @@ impl Bin<'_> {
 
     #[inline(always)]
     fn word(&self) -> &BinWord {
-        // SAFETY: a class's index is below `CLASSES`.
+        // SAFETY: the index of every class is below `CLASSES`, by the invariant of `class`.
         unsafe { self.bins.words.get_unchecked(self.class.index()) }
     }
 
     #[inline(always)]
     fn first(&self) -> &AtomicU16 {
-        // SAFETY: a class's index is below `CLASSES`.
+        // SAFETY: the index of every class is below `CLASSES`, by the invariant of `class`.
         unsafe { self.bins.firsts.get_unchecked(self.class.index()) }
     }
 
     #[inline(always)]
     fn cell(&self, number: usize) -> &Cell<*mut u8> {
-        // SAFETY: a word has the number of a cell, or that of the null pointer behind them.
+        // SAFETY: the number is that of a word, and those are below `CELLS`: `open` and `set_len`
+        // store numbers from the first cell of a class to its end, a push stops at the first, and a
+        // pop at the end, where it finds the null pointer. The words of `unused` bins name cell 0.
         unsafe { self.bins.cells.get_unchecked(number) }
     }
 
@@ -236,7 +238,8 @@ impl Bin<'_> {
     }
 
     fn set_len(self, length: usize) {
-        debug_assert!(length <= self.limit());
+        // In release, too, no number is stored that is not of this bin: cells are read by it.
+        let length = length.min(self.limit());
         self.word().set_newest(self.end() - length);
     }
 

@@ -7,7 +7,7 @@
 //! Invariant: a size that is a multiple of an alignment, of at most a page, gets a class whose size
 //! is a multiple of that alignment, too. Spans start at a page, so objects are aligned if the
 //! *size* is rounded up to the alignment first; [`Class::of`] does that in allocation and release
-//! alike.
+//! alike. The index of every class is below [`CLASSES`]: tables are indexed by it without a check.
 
 #![forbid(unsafe_code)]
 
@@ -67,7 +67,7 @@ impl Class {
     fn of_aligned(layout: Layout) -> Option<Self> {
         let align = layout.align();
         // No overflow: a layout's size rounded up to its alignment fits `isize`.
-        let size = (layout.size() + (align - 1)) & !(align - 1);
+        let size = (layout.size().max(1) + (align - 1)) & !(align - 1);
         (size <= LARGEST && align <= PAGE).then(|| Self::holding(size))
     }
 
@@ -79,8 +79,10 @@ impl Class {
         Self::numbered(step + ((log2 - LINEAR) << STEP_SHIFT) as usize)
     }
 
-    /// The class with this index, which is below [`CLASSES`].
+    /// The class with this index, or the largest one if there are fewer.
     pub(crate) const fn numbered(index: usize) -> Self {
+        debug_assert!(index < CLASSES);
+        let index = if index < CLASSES { index } else { CLASSES - 1 };
         match NonZeroU8::new(index as u8 + 1) {
             Some(kind) => Self(kind),
             None => Self(NonZeroU8::MIN),

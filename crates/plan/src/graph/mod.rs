@@ -37,7 +37,7 @@ mod builder;
 mod paths;
 mod donated;
 mod build;
-mod donation;
+mod donation_by_name;
 mod order;
 
 pub use {
@@ -45,7 +45,7 @@ pub use {
     builder::{GraphBuilder, OpBuilder},
     checked::Graph,
     construct::{Construct, ConstructMistake},
-    donation::{Donation, DonationError},
+    donation_by_name::{Donation, DonationError},
     error::{AliasMistake, GraphError},
     named::{Mention, NamedOp, NamedTensor},
     op::{InPlace, Op, Part, View},

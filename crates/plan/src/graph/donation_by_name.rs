@@ -33,7 +33,7 @@ use crate::ids::TensorId;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Donation {
-    has_all_inputs: bool,
+    donates_all: bool,
     inputs: Vec<String>,
     /// Pairs of an output and an input.
     outputs: Vec<(String, String)>,
@@ -56,7 +56,7 @@ impl Donation {
     /// Gives up the bytes of all inputs.
     #[must_use]
     pub const fn all_inputs(mut self) -> Self {
-        self.has_all_inputs = true;
+        self.donates_all = true;
         self
     }
 
@@ -67,10 +67,10 @@ impl Donation {
         self
     }
 
-    /// Whether results may be written over inputs: one is given up, or all of them are.
+    /// Whether results in place may be written over inputs: one is given up, or all of them are.
     #[must_use]
-    pub fn has_inputs(&self) -> bool {
-        self.has_all_inputs || !self.inputs.is_empty()
+    pub fn donates_inputs(&self) -> bool {
+        self.donates_all || !self.inputs.is_empty()
     }
 
     /// The graph with these declarations besides its own.
@@ -79,7 +79,7 @@ impl Donation {
     /// The first name that no input or no output has, or what the graph refuses: an output that
     /// would be written over, for example.
     pub fn declare_in(&self, graph: Graph) -> Result<Graph, DonationError> {
-        if !self.has_inputs() && self.outputs.is_empty() {
+        if !self.donates_inputs() && self.outputs.is_empty() {
             return Ok(graph);
         }
         let donated: Vec<TensorId> = self.donated(&graph)?;
@@ -95,7 +95,7 @@ impl Donation {
     }
 
     fn donated(&self, graph: &Graph) -> Result<Vec<TensorId>, DonationError> {
-        let all = graph.inputs().iter().filter(|_| self.has_all_inputs);
+        let all = graph.inputs().iter().filter(|_| self.donates_all);
         let named = self.inputs.iter().map(|name| {
             find(graph, graph.inputs(), name).ok_or_else(|| DonationError::UnknownInput {
                 name: name.clone(),
