@@ -1,6 +1,8 @@
 //! Schedules with spills, fetches, compressed forms and reruns, changed at random: what the check
 //! accepts computes what the graph computes, on a machine that knows offsets and bytes alone. So
-//! does every schedule that `Planner::fit` finds, and no bound is above its cost.
+//! does every schedule that `Planner::fit` finds, and no bound is above its cost. Where transfers
+//! run beside operators, times are those of a simulation of events, and fetches at earlier steps
+//! make no schedule slower.
 #![no_main]
 
 use libfuzzer_sys::{
@@ -9,10 +11,11 @@ use libfuzzer_sys::{
 };
 use orionrt::{
     Aliasing, Graph, Planner,
-    fit::{Codec, Compression, Fit, FitError, SlowMemory},
+    fit::{Codec, Compression, Fit, FitError, FitSchedule, OperatorCosts, SlowMemory},
 };
 use orionrt_testing::{
     fit_changes::change,
+    fit_clock::{Speeds, Time, in_order_of_time, simulated},
     fit_instances::sizes_of,
     fit_machine::computes,
     graphs::{self, MadeOp, Written},
@@ -57,6 +60,10 @@ struct Case {
     /// The capacity, in parts of 255 of the load.
     part: u8,
     slow: Option<(u8, u8)>,
+    half_duplex: bool,
+    cold_start: bool,
+    /// The seconds of the operators, again and again.
+    seconds: Vec<u8>,
     recompute: bool,
     codec: Option<(u8, u8)>,
     stored: u8,
@@ -84,18 +91,56 @@ impl Case {
             .aliasing(aliasing)
             .reorder(self.reorder)
             .recompute(self.recompute)
+            .cold_start(self.cold_start)
             .work(20_000);
-        if let Some((capacity, speed)) = self.slow {
-            let slow = SlowMemory::new(u64::from(capacity) * 4, f64::from(speed) + 1.0);
+        if let Some(slow) = self.slow() {
             let inputs = graph.inputs().iter().copied();
             let stored = inputs.filter(|id| self.stored >> (id.index() % 8) & 1 == 1);
             fit = fit.slow(slow).stored(stored);
         }
-        if let Some((ratio, speed)) = self.codec {
+        fit.compression(self.compression())
+    }
+
+    fn slow(&self) -> Option<SlowMemory> {
+        let (capacity, speed) = self.slow?;
+        let slow = SlowMemory::new(u64::from(capacity) * 4, f64::from(speed) + 1.0);
+        Some(slow.half_duplex(self.half_duplex))
+    }
+
+    fn compression(&self) -> Compression {
+        self.codec.map_or(Compression::new(), |(ratio, speed)| {
             let codec = Codec::with_ratio(f64::from(ratio) / 16.0 + 0.5, f64::from(speed) + 1.0);
-            fit = fit.compression(Compression::all(codec));
+            Compression::all(codec)
+        })
+    }
+
+    fn costs(&self, graph: &Graph) -> OperatorCosts {
+        let seconds = self.seconds.iter().copied().chain([1]).cycle();
+        let seconds = seconds.take(graph.ops().len()).map(f64::from);
+        OperatorCosts::from_seconds(seconds).expect("not negative")
+    }
+
+    /// Compares the times of a schedule with the simulation of events, and follows the steps in the
+    /// order in which they start and end; returns the time of the whole schedule.
+    fn judge(&self, graph: &Graph, schedule: &FitSchedule) -> f64 {
+        let (fit, costs) = (self.fit(graph), self.costs(graph));
+        let overlap = schedule
+            .overlapped(graph, &fit, &costs)
+            .expect("it passes the check");
+        let compression = self.compression();
+        let speeds = Speeds {
+            slow: self.slow(),
+            compression: &compression,
+            costs: &costs,
+        };
+        let times = overlap.steps().iter().map(|step| step.start..step.end);
+        let times: Vec<Time> = times.collect();
+        assert_eq!(times, simulated(graph, schedule, speeds));
+        for sorted in in_order_of_time(schedule, &times) {
+            assert!(computes(graph, &sorted, sizes_of(schedule, graph)));
         }
-        fit
+        assert!(overlap.seconds() <= overlap.serial_seconds());
+        overlap.seconds()
     }
 }
 
@@ -110,11 +155,18 @@ fuzz_target!(|case: Case| {
     let schedule = fitted.schedule();
     assert!(computes(&graph, schedule, sizes_of(schedule, &graph)));
     assert!(fitted.lower_bound() <= fitted.cost().seconds() * (1.0 + 1e-9) + 1e-9);
+    let seconds = case.judge(&graph, schedule);
+    let planner = Planner::new().nodes(1000);
+    let early = fitted.prefetched(&graph, &fit, &case.costs(&graph), &planner);
+    let early = early.expect("it passes the check");
+    assert!(early.fast_plan().peak() <= fit.capacity());
+    assert!(case.judge(&graph, early.schedule()) <= seconds);
     let mut changed = schedule.clone();
     for &(kind, a, b) in case.changes.iter().take(4) {
         change(&mut changed, kind, a.into(), b.into());
         if changed.check(&graph, &fit).is_ok() {
             assert!(computes(&graph, &changed, sizes_of(&changed, &graph)));
+            case.judge(&graph, &changed);
         }
     }
 });

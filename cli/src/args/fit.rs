@@ -22,6 +22,8 @@ Examples:
   orionrt fit model.onnx --capacity 70% --slow 32M               or by a second, slower memory
   orionrt fit model.onnx --capacity 4M --slow 32M --slow-speed 1.6GB/s --no-recompute
   orionrt fit model.onnx --capacity 4M --slow 2M --slow-write-speed 10M --slow-read-speed 100M
+  orionrt fit model.onnx --capacity 4M --slow 2M --prefetch      fetch while earlier operators run
+  orionrt fit model.onnx --capacity 4M --slow 2M --stream-weights   weights count, and are fetched
   orionrt fit model.onnx --capacity 4M --compress 2:500MB/s      or by tensors kept compressed
   orionrt fit model.onnx --capacity 4M --costs times.csv         with times that were measured
   orionrt fit model.onnx --capacity 4M --output schedule.json    keep the schedule, to run it
@@ -29,6 +31,9 @@ Examples:
 
 Sizes are bytes: 4096, 256K, 4M and 1G (or 4MiB), in powers of 1024. Speeds are bytes in a second:
 1.6GB/s or 800M, in powers of 1000.
+
+Added time is that of one step after the other. The line 'overlapped' says what is added if
+transfers run beside operators, by an engine for each direction (or one, --slow-half-duplex).
 
 Operators run one after the other; graphs with branches or loops are refused. Without --costs, the
 time of an operator is estimated: that of its arithmetic at the rate of --flops or that of its bytes
@@ -100,6 +105,21 @@ pub(crate) struct FitArgs {
     /// The speed at which the slow memory is read, if it differs
     #[arg(long, value_name = "SPEED", value_parser = speed, requires = "slow")]
     pub(crate) slow_read_speed: Option<Rate>,
+
+    /// The slow memory is never written and read at the same time: one engine transfers both ways.
+    /// It matters to the time that is overlapped, and to --prefetch
+    #[arg(long, requires = "slow")]
+    pub(crate) slow_half_duplex: bool,
+
+    /// Count the model's weights as tensors, too: they are in the slow memory at the start, where
+    /// they take no bytes of --slow, and are fetched when operators need them
+    #[arg(long, requires = "slow")]
+    pub(crate) stream_weights: bool,
+
+    /// Fetch tensors before earlier operators, as far as the capacity allows, where operators would
+    /// otherwise wait for them when transfers run beside operators
+    #[arg(long, requires = "slow")]
+    pub(crate) prefetch: bool,
 
     /// Allow idle tensors to be kept compressed, RATIO times smaller, by a codec that compresses
     /// and expands SPEED bytes of tensors in a second (500 MB/s if it is not given). The ratio is

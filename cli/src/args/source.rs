@@ -115,6 +115,10 @@ pub(crate) struct ModelArgs {
     #[arg(skip)]
     pub(crate) keeps_graph: bool,
 
+    /// Whether weights are tensors of the graph; the verb says so.
+    #[arg(skip)]
+    pub(crate) has_weights: bool,
+
     /// Whether a page is written, which shows columns that nothing else does; the verb says so.
     #[arg(skip)]
     pub(crate) has_page: bool,
@@ -136,6 +140,7 @@ impl Default for ModelArgs {
             same: Vec::new(),
             is_for_micro: false,
             keeps_graph: false,
+            has_weights: false,
             has_page: false,
             has_pools: false,
         }

@@ -191,6 +191,8 @@ pub(crate) struct ModelGraph {
     pub(crate) operator_work: Vec<OperatorWork>,
     /// The tensors that keep their values from one run to the next.
     pub(crate) variables: Vec<TensorId>,
+    /// The tensors that are weights, if they are to be in the graph.
+    pub(crate) weights: Vec<TensorId>,
     /// The bodies of control flow; a body within another one comes after it.
     pub(crate) bodies: Vec<Body>,
     /// The types and shapes of the tensors, by their numbers.

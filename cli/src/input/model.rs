@@ -109,7 +109,9 @@ fn weight_files(model: &Path, names: &[String]) -> Vec<PathBuf> {
 
 /// What the user decides.
 pub(super) fn options(args: &ModelArgs, alignment: u64) -> Options {
-    let mut options = Options::new().alignment(alignment);
+    let mut options = Options::new()
+        .alignment(alignment)
+        .weight_tensors(args.has_weights);
     for dim in &args.dims {
         options = options.dim(&dim.name, dim.size);
     }
@@ -160,6 +162,7 @@ pub(crate) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
         operator_types,
         operator_work,
         variables: model.variables.clone(),
+        weights: model.weights.clone(),
         bodies,
         tensor_types: model.tensor_types.clone(),
         graph: ordered,

@@ -1,7 +1,7 @@
 //! `orionrt fit`: a model in less memory than its peak.
 
 use orionrt::{
-    Aliasing, Graph,
+    Aliasing, Graph, TensorId,
     fit::{CopyId, Fit, FitAction, FitSchedule, FitStep, Memory, SlowMemory, TensorCopy},
     graph::OpId,
 };
@@ -22,7 +22,7 @@ use crate::{
 /// x [1, 16] ─► skip [1, 256] ─► wide [1, 512] ─► e [1, 512] ─► narrow [1, 256] ─► y
 ///                    └───────────────────────────────────────────────────────────┘
 /// ```
-fn network() -> Vec<u8> {
+pub(crate) fn network() -> Vec<u8> {
     let nodes = vec![
         node("MatMul", &["x", "w0"], &["skip"]),
         node("MatMul", &["skip", "w1"], &["wide"]),
@@ -38,13 +38,13 @@ fn network() -> Vec<u8> {
     model(&["1", "16"], nodes, weights)
 }
 
-fn folder() -> Folder {
+pub(crate) fn folder() -> Folder {
     Folder::with("model.onnx", network())
 }
 
 const SLOW: [&str; 6] = ["fit", "model.onnx", "--slow", "1M", "--slow-speed", "1GB/s"];
 
-fn fit<'a>(args: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn fit<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&SLOW[..], args].concat()
 }
 
@@ -162,7 +162,7 @@ fn a_tensor_may_be_kept_in_compressed_form() {
 }
 
 /// A schedule in JSON as the library has it.
-fn read(json: &Value, graph: &Graph) -> FitSchedule {
+pub(crate) fn read(json: &Value, graph: &Graph) -> FitSchedule {
     let text = |of: &Value| of.as_str().expect("text").to_string();
     let number = |of: &Value| of.as_u64().expect("a number");
     let tensor = |of: &Value| graph.find(&text(&of["tensor"])).expect("a tensor");
@@ -199,10 +199,15 @@ fn read(json: &Value, graph: &Graph) -> FitSchedule {
         };
         FitStep::new(action, ids(&of["reads"]), ids(&of["writes"]))
     });
+    let filled = list(&json["inputs"]);
+    let copy_of = |&input: &TensorId| {
+        let place = filled.iter().find(|&place| tensor(place) == input)?;
+        Some(CopyId::new(number(&place["copy"]) as u32))
+    };
     FitSchedule {
         copies: copies.collect(),
         steps: steps.collect(),
-        inputs: ids(&json["inputs"]).into_iter().map(Some).collect(),
+        inputs: graph.inputs().iter().map(copy_of).collect(),
         outputs: ids(&json["outputs"]),
     }
 }

@@ -29,6 +29,7 @@ mod donated;
 mod regions;
 mod pools;
 mod fit;
+mod fit_overlap;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

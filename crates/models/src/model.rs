@@ -24,7 +24,8 @@ pub enum Format {
 #[non_exhaustive]
 pub struct Model {
     /// The operators in the order of the file and the tensors they pass on, with declared views and
-    /// results in place. Constants are not in it.
+    /// results in place. Constants are not in it, unless
+    /// [`Options::weight_tensors`](crate::Options::weight_tensors) asks for weights.
     ///
     /// Bodies of control flow are in place, and what is in them is named `NODE/BODY/...`. Branches
     /// come before the operator `NODE`, which stands for all that they read from outside;
@@ -41,6 +42,10 @@ pub struct Model {
     /// The tensors that keep their values from one run to the next: operators change them, although
     /// in the graph they only read them.
     pub variables: Vec<TensorId>,
+    /// The tensors that are weights, ascending: none unless
+    /// [`Options::weight_tensors`](crate::Options::weight_tensors) asks for them. In the graph they
+    /// are inputs; their types are bytes.
+    pub weights: Vec<TensorId>,
     /// The bodies of control flow that have operators, by their first ones. A body within another
     /// one comes after it.
     pub bodies: Vec<Body>,

@@ -31,6 +31,10 @@ pub struct Options {
     pub tflite_micro: bool,
     /// Whether a name in `dims` or `inputs` that the model lacks is an error.
     pub strict_names: bool,
+    /// Whether weights are tensors of the graph: inputs, which [`Model::weights`] lists.
+    ///
+    /// [`Model::weights`]: crate::Model::weights
+    pub weight_tensors: bool,
 }
 
 /// What to do with tensors whose size is not known before the model runs.
@@ -85,6 +89,7 @@ impl Options {
             unknown: Unknown::Refuse,
             tflite_micro: false,
             strict_names: true,
+            weight_tensors: false,
         }
     }
 
@@ -122,6 +127,15 @@ impl Options {
     pub fn tflite_micro(mut self) -> Self {
         self.tflite_micro = true;
         self.alignment = 16;
+        self
+    }
+
+    /// Makes the weights that operators read tensors of the graph: inputs that need memory beside
+    /// the others. Those that only bodies of control flow read stay outside, and so do constants
+    /// that are computed from others.
+    #[must_use]
+    pub fn weight_tensors(mut self, are_tensors: bool) -> Self {
+        self.weight_tensors = are_tensors;
         self
     }
 

@@ -68,6 +68,7 @@ pub(super) fn arguments(
         same: Vec::new(),
         is_for_micro: false,
         keeps_graph: false,
+        has_weights: false,
         has_pools: false,
         has_page: false,
     })

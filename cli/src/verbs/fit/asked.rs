@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use orionrt::{
     Plan, Planner,
-    fit::{Codec, Compression, Fit, FitError, Fitted, SlowMemory},
+    fit::{Codec, Compression, Fit, FitError, Fitted, Overlap, SlowMemory},
     planner::{Cancel, PlannerError},
 };
 
-use super::costs::Costs;
+use super::{costs::Costs, weights::Weights};
 use crate::{
     args::{Aliasing, FitArgs, Order},
     failure::Failure,
@@ -40,6 +40,7 @@ pub(super) struct Asked<'a> {
 pub(super) fn load(args: &FitArgs) -> Result<Input, Failure> {
     let mut source = args.source();
     source.model.keeps_graph = true;
+    source.model.has_weights = args.stream_weights;
     // The library tries both orders.
     if source.model.order == Order::Memory {
         source.model.order = Order::File;
@@ -90,6 +91,7 @@ impl<'a> Asked<'a> {
             SlowMemory::new(capacity, args.slow_speed.0)
                 .write_bytes_per_second(write.unwrap_or(args.slow_speed).0)
                 .read_bytes_per_second(read.unwrap_or(args.slow_speed).0)
+                .half_duplex(args.slow_half_duplex)
         });
         Ok(Self {
             args,
@@ -108,7 +110,38 @@ impl<'a> Asked<'a> {
     /// Fits the model into a capacity.
     pub(super) fn fitted(&self, capacity: u64) -> Result<Fitted, FitError> {
         let fit = self.options(capacity);
-        self.planner.fit(&self.model.graph, &fit)
+        let fitted = self.planner.fit(&self.model.graph, &fit)?;
+        let times = self.costs.times().filter(|_| self.args.prefetch);
+        let early = times.and_then(|times| {
+            let early = fitted.prefetched(&self.model.graph, &fit, &times, &self.planner);
+            early.ok()
+        });
+        Ok(early.unwrap_or(fitted))
+    }
+
+    /// The times of a schedule whose transfers run beside operators; `None` if a step takes longer
+    /// than can be told.
+    pub(super) fn overlap(&self, fitted: &Fitted) -> Option<Overlap> {
+        let fit = self.options(u64::MAX);
+        let schedule = fitted.schedule();
+        let overlap = schedule.overlapped(&self.model.graph, &fit, &self.costs.times()?);
+        overlap.ok()
+    }
+
+    /// Where the weights are, if they are tensors.
+    pub(super) fn weights(&self, fitted: &Fitted) -> Option<Weights> {
+        let of = || {
+            let (graph, weights) = (&self.model.graph, &self.model.weights);
+            Weights::of(graph, weights, fitted.schedule())
+        };
+        self.args.stream_weights.then(of)
+    }
+
+    /// The bytes of the weights that are tensors.
+    pub(super) fn tensor_weights(&self) -> u64 {
+        let weights = self.model.weights.iter();
+        let tensors = weights.filter_map(|&id| self.model.graph.tensor(id));
+        tensors.map(|of| of.layout().size() as u64).sum()
     }
 
     /// What the library is asked for, with this capacity.
@@ -123,7 +156,8 @@ impl<'a> Asked<'a> {
             fit = fit.costs(costs);
         }
         if let Some(slow) = self.slow {
-            fit = fit.slow(slow);
+            let weights = self.model.weights.iter().copied();
+            fit = fit.slow(slow).stored(weights).cold_start(true);
         }
         if let Some(compress) = args.compress {
             let codec = Codec::with_ratio(compress.ratio, compress.speed.0);

@@ -80,6 +80,11 @@ impl Costs {
         self.is_repeatable.iter().filter(|is| !**is).count()
     }
 
+    /// The time of each operator, also of those that may not be rerun.
+    pub(super) fn times(&self) -> Option<OperatorCosts> {
+        OperatorCosts::from_seconds(self.seconds.iter().copied())
+    }
+
     /// What it costs to rerun each operator.
     pub(super) fn of_reruns(&self) -> Option<OperatorCosts> {
         let each = self.seconds.iter().zip(&self.is_repeatable);

@@ -4,6 +4,7 @@
 //! costs_error  what can be wrong with a file of costs
 //! costs_file   a file of costs → the seconds of each operator
 //! costs        where the times of operators come from
+//! weights      where the weights are, if they are tensors
 //! asked        what is asked for, as the library's `Fit`
 //! absences     when tensors are out of the fast memory, and how they come back
 //! smallest     the smallest capacity that is known to work
@@ -19,6 +20,7 @@
 mod costs_error;
 mod costs_file;
 mod costs;
+mod weights;
 mod asked;
 mod absences;
 mod smallest;

@@ -65,6 +65,9 @@ struct StepJson<'f> {
     operator: Option<&'f str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tensor: Option<&'f str>,
+    /// For a fetch: how many operators run before the first step that reads the copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operators_ahead: Option<usize>,
     reads: Vec<PlaceJson<'f>>,
     writes: Vec<PlaceJson<'f>>,
 }
@@ -133,13 +136,15 @@ impl<'f> ScheduleOf<'f> {
             copies: copies.collect(),
             inputs: inputs.collect(),
             outputs: outputs.map(|(&id, &copy)| self.json(id, copy)).collect(),
-            steps: schedule.steps.iter().map(|step| self.step(step)).collect(),
+            steps: (0..schedule.steps.len()).map(|at| self.step(at)).collect(),
         };
         serde_json::to_writer(&mut *output, &json)?;
         output.write_all(b"\n")
     }
 
-    fn step(&self, step: &'f FitStep) -> StepJson<'f> {
+    fn step(&self, at: usize) -> StepJson<'f> {
+        let schedule = self.fitted.schedule();
+        let step = &schedule.steps[at];
         let (action, operator, tensor) = self.action(step);
         let places = |tensors: Vec<TensorId>, copies: &[CopyId]| {
             let each = tensors.into_iter().zip(copies);
@@ -149,6 +154,10 @@ impl<'f> ScheduleOf<'f> {
             action,
             operator,
             tensor,
+            operators_ahead: match step.action {
+                FitAction::Fetch(_) => Some(schedule.operators_ahead(at)),
+                _ => None,
+            },
             reads: places(self.tensors(step, false), &step.reads),
             writes: places(self.tensors(step, true), &step.writes),
         }

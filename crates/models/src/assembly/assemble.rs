@@ -36,6 +36,7 @@ pub(crate) fn assemble(
     }
     let mut variables = operators.all(&program.variables)?;
     variables.sort_unstable();
+    operators.weight_tensors.sort_unstable();
     let offsets = program.offsets.iter();
     let offsets = offsets.filter_map(|&(value, at)| Some((operators.tensors.find(value)?, at)));
     Ok(Model {
@@ -44,6 +45,7 @@ pub(crate) fn assemble(
         operator_types: operators.types,
         operator_work: operators.work,
         variables,
+        weights: operators.weight_tensors,
         bodies: operators.bodies,
         tensor_types: operators.tensors.types,
         graph: operators.builder.build()?,

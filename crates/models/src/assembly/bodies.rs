@@ -21,6 +21,7 @@ impl<'p> Operators<'p> {
     pub(super) fn add_program(&mut self, nodes: &'p [Node]) -> Result<(), ModelError> {
         for node in nodes {
             let start = self.builder.next_op();
+            self.adds_weights = self.weights_are_tensors && node.control.is_none();
             self.add_nodes(std::slice::from_ref(node))?;
             if node.control.is_some() {
                 self.builder.exclusive([start..self.builder.next_op()]);

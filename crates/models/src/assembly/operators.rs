@@ -29,6 +29,12 @@ pub(super) struct Operators<'p> {
     pub(super) work: Vec<OperatorWork>,
     /// Bodies, each before those within it.
     pub(super) bodies: Vec<Body>,
+    /// Whether weights are to be tensors.
+    pub(super) weights_are_tensors: bool,
+    /// The weights that are tensors.
+    pub(super) weight_tensors: Vec<TensorId>,
+    /// Whether weights of the operators that come next are tensors.
+    pub(super) adds_weights: bool,
     variables: Vec<ValueId>,
     names: Names,
 }
@@ -44,6 +50,9 @@ impl<'p> Operators<'p> {
             types: Vec::new(),
             work: Vec::new(),
             bodies: Vec::new(),
+            weights_are_tensors: options.weight_tensors,
+            weight_tensors: Vec::new(),
+            adds_weights: false,
             variables,
             names: Names::default(),
         })
@@ -91,6 +100,10 @@ impl<'p> Operators<'p> {
             return Ok(());
         }
         self.weights.count(&node.reads);
+        let reads = match self.add_weights(&node.reads)? {
+            true => self.all(&[&node.reads[..], &updated].concat())?,
+            false => reads,
+        };
         let aliases = self.aliases(node, &reads, &writes);
         let name = self.names.unique(&node.name);
         self.types.push(node.operator.clone());
@@ -106,10 +119,24 @@ impl<'p> Operators<'p> {
         Ok(())
     }
 
+    /// Makes the weights among some values tensors, if they are to be; returns whether one is new.
+    fn add_weights(&mut self, values: &[ValueId]) -> Result<bool, ModelError> {
+        let before = self.weight_tensors.len();
+        for &value in values.iter().filter(|_| self.adds_weights) {
+            if let Some(tensor) = self.tensors.add_weight(value, &mut self.builder)? {
+                self.builder.input(tensor);
+                self.weight_tensors.push(tensor);
+            }
+        }
+        Ok(self.weight_tensors.len() > before)
+    }
+
     /// What a node without bodies computes, with the constants that it reads.
     fn work_of(&self, node: &Node) -> OperatorWork {
         let mut work = node.work;
-        for &value in &node.reads {
+        // Weights that are tensors count as operands.
+        let is_outside = |value: &&ValueId| self.tensors.find(**value).is_none();
+        for &value in node.reads.iter().filter(is_outside) {
             if let ValueKind::Constant { bytes, .. } = self.tensors.value(value).kind {
                 work.constant_bytes = work.constant_bytes.saturating_add(bytes);
             }

@@ -19,6 +19,9 @@ use crate::tensor_type::TensorType;
 /// The most bytes that all tensors may have together.
 const MOST_BYTES: u64 = 1 << 62;
 
+/// The greatest alignment of an element.
+const ELEMENT_ALIGNMENT: u64 = 8;
+
 /// A tensor of the graph.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tensor {
@@ -39,6 +42,7 @@ pub(super) struct Tensors<'p> {
     declared: Vec<Tensor>,
     /// The types of the values that tensors were declared for, by the number of the tensor.
     pub(super) types: Vec<TensorType>,
+    least_alignment: u64,
     names: Names,
     total: u64,
 }
@@ -51,6 +55,7 @@ impl<'p> Tensors<'p> {
             of_value: vec![None; program.values.len()],
             declared: Vec::new(),
             types: Vec::new(),
+            least_alignment: options.alignment,
             names: Names::default(),
             total: 0,
         })
@@ -81,6 +86,30 @@ impl<'p> Tensors<'p> {
         let Some(size) = self.sizes[value.0 as usize] else {
             return Ok(None);
         };
+        let tensor = self.declare(&self.value(value).name, size, value, builder)?;
+        self.place(value, tensor);
+        Ok(Some(tensor))
+    }
+
+    /// Declares a tensor for a weight of known size that has none; `None` for all other values.
+    pub(super) fn add_weight(
+        &mut self,
+        value: ValueId,
+        builder: &mut GraphBuilder,
+    ) -> Result<Option<TensorId>, ModelError> {
+        let ValueKind::Constant {
+            bytes: bytes @ 1..,
+            is_computed: false,
+        } = self.value(value).kind
+        else {
+            return Ok(None);
+        };
+        if self.find(value).is_some() {
+            return Ok(None);
+        }
+        // The type of its elements is not kept.
+        let alignment = self.least_alignment.max(ELEMENT_ALIGNMENT);
+        let size = Size { bytes, alignment };
         let tensor = self.declare(&self.value(value).name, size, value, builder)?;
         self.place(value, tensor);
         Ok(Some(tensor))
@@ -119,6 +148,7 @@ impl<'p> Tensors<'p> {
     fn type_of(&self, value: ValueId, size: Size) -> TensorType {
         match &self.value(value).kind {
             ValueKind::Tensor(tensor) => tensor.clone(),
+            // A weight, or a value whose size follows from others.
             _ => TensorType {
                 element: ElementType::Uint8,
                 dims: vec![size.bytes],

@@ -8,7 +8,7 @@ use std::ops::Not;
 
 use orionrt::{
     Graph,
-    fit::{FitError, Fitted},
+    fit::{FitError, Fitted, Overlap},
 };
 use serde::Serialize;
 
@@ -22,6 +22,7 @@ use crate::{
         costs::CostSource,
         schedule::aliasing_name,
         smallest::Smallest,
+        weights::Weights,
     },
 };
 
@@ -40,11 +41,14 @@ pub(super) struct AskedJson {
     slow: Option<SlowJson>,
     compress: Option<CompressJson>,
     recompute: bool,
+    prefetch: bool,
     /// Whether another order of the operators was tried, too.
     reorder: bool,
     #[serde(flatten)]
     model: ModelJson,
     weights_bytes: u64,
+    /// Whether weights are tensors of the schedule.
+    stream_weights: bool,
     #[serde(skip_serializing_if = "Not::not")]
     interrupted: bool,
     elapsed_ms: f64,
@@ -68,6 +72,7 @@ struct SlowJson {
     capacity: u64,
     write_bytes_per_second: f64,
     read_bytes_per_second: f64,
+    half_duplex: bool,
 }
 
 #[derive(Serialize)]
@@ -99,15 +104,18 @@ impl AskedJson {
                 capacity: slow.capacity,
                 write_bytes_per_second: slow.write_bytes_per_second,
                 read_bytes_per_second: slow.read_bytes_per_second,
+                half_duplex: slow.is_half_duplex,
             }),
             compress: asked.args.compress.map(|compress| CompressJson {
                 ratio: compress.ratio,
                 bytes_per_second: compress.speed.0,
             }),
             recompute: !asked.args.no_recompute,
+            prefetch: asked.args.prefetch,
             reorder: asked.args.model.order == Order::Memory,
             model: ModelJson::new(facts),
             weights_bytes: facts.weights_bytes,
+            stream_weights: asked.args.stream_weights,
             interrupted: asked.cancel.is_cancelled(),
             elapsed_ms: format::milliseconds(asked.start.elapsed()),
             load_ms: format::milliseconds(asked.input.load_time),
@@ -123,6 +131,10 @@ pub(super) struct FittedJson {
     added_seconds: f64,
     /// `null` if the model takes no time.
     added_percent: Option<f64>,
+    /// The added time if transfers run beside operators; `null` if it cannot be told.
+    overlapped_seconds: Option<f64>,
+    /// How long operators then wait for transfers.
+    waited_seconds: Option<f64>,
     lower_bound_seconds: f64,
     spilled_bytes: u64,
     spill_seconds: f64,
@@ -135,16 +147,43 @@ pub(super) struct FittedJson {
     expanded_bytes: u64,
     expand_seconds: f64,
     aliasing_used: &'static str,
+    /// Where the weights are, if they are tensors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<WeightsJson>,
+}
+
+#[derive(Serialize)]
+struct WeightsJson {
+    tensors: usize,
+    slow_bytes: u64,
+    fast_peak: u64,
+    fetched_once_bytes: u64,
+    fetched_bytes: u64,
+}
+
+impl From<Weights> for WeightsJson {
+    fn from(of: Weights) -> Self {
+        Self {
+            tensors: of.tensors,
+            slow_bytes: of.bytes,
+            fast_peak: of.fast_peak,
+            fetched_once_bytes: of.fetched_once,
+            fetched_bytes: of.fetched,
+        }
+    }
 }
 
 impl FittedJson {
     pub(super) fn new(asked: &Asked<'_>, fitted: &Fitted) -> Self {
         let cost = fitted.cost();
+        let overlap = asked.overlap(fitted);
         Self {
             peak: fitted.fast_plan().peak(),
             slow_peak: fitted.slow_plan().peak(),
             added_seconds: cost.seconds(),
             added_percent: asked.percent(cost.seconds()),
+            overlapped_seconds: overlap.as_ref().map(Overlap::added_seconds),
+            waited_seconds: overlap.as_ref().map(Overlap::waited_seconds),
             lower_bound_seconds: fitted.lower_bound(),
             spilled_bytes: cost.written_bytes,
             spill_seconds: cost.spill_seconds,
@@ -157,6 +196,7 @@ impl FittedJson {
             expanded_bytes: cost.expanded_bytes,
             expand_seconds: cost.expand_seconds,
             aliasing_used: aliasing_name(fitted.aliasing()),
+            weights: asked.weights(fitted).map(WeightsJson::from),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::fit::{FitError, Fitted};
+use orionrt::fit::{FitAction, FitError, Fitted};
 
 use super::{
     moved,
@@ -21,6 +21,7 @@ use crate::{
         files::files,
         schedule::aliasing_name,
         smallest::{NONE_KNOWN, Smallest},
+        weights::Weights,
     },
 };
 
@@ -49,6 +50,9 @@ pub(crate) fn text(asked: &Asked<'_>, capacity: u64, fitted: &Fitted) -> String 
         let peak = fitted.slow_plan().peak();
         lines = lines.line("slow memory", format!("peak {}", format::bytes(peak)));
     }
+    if let Some(weights) = asked.weights(fitted) {
+        lines = streamed(lines, &weights);
+    }
     lines = added(lines, asked, fitted);
     lines = left_out(lines, asked);
     if asked.cancel.is_cancelled() {
@@ -58,6 +62,24 @@ pub(crate) fn text(asked: &Asked<'_>, capacity: u64, fitted: &Fitted) -> String 
         lines = lines.line("written", file.display().to_string());
     }
     lines.finish() + &moved::table(&asked.model.graph, fitted.schedule())
+}
+
+/// Where the weights are.
+fn streamed(lines: Lines, weights: &Weights) -> Lines {
+    let [all, peak, once, fetched] = [
+        weights.bytes,
+        weights.fast_peak,
+        weights.fetched_once,
+        weights.fetched,
+    ]
+    .map(format::bytes);
+    let tensors = format::count(weights.tensors as u64, "tensor");
+    let place = format!("{all} in {tensors}, in the slow memory at the start");
+    let moved = format!("{fetched} are fetched; {once} of the weights once, to be kept");
+    lines
+        .line("weights", place)
+        .line("", format!("at most {peak} at once in the fast memory"))
+        .line("", moved)
 }
 
 /// No schedule was found.
@@ -171,8 +193,12 @@ fn ways(asked: &Asked<'_>) -> Vec<String> {
         let [write, read] =
             [slow.write_bytes_per_second, slow.read_bytes_per_second].map(|of| rate(of, "B/s"));
         let size = format::short_bytes(slow.capacity);
+        let one_way = match slow.is_half_duplex {
+            true => ", one way at a time",
+            false => "",
+        };
         ways.push(format!(
-            "spill to {size} of slow memory, written at {write}, read at {read}"
+            "spill to {size} of slow memory, written at {write}, read at {read}{one_way}"
         ));
     }
     if let Some(compress) = asked.args.compress {
@@ -221,6 +247,7 @@ fn added(mut lines: Lines, asked: &Asked<'_>, fitted: &Fitted) -> Lines {
         let time = seconds(cost.rerun_seconds);
         lines = lines.line("", format!("{reruns} in {time}"));
     }
+    lines = overlapped(lines, asked, fitted);
     let bound = fitted.lower_bound();
     let far = match (total, bound) {
         (0.0, _) => "optimal: nothing is added".into(),
@@ -243,6 +270,48 @@ fn added(mut lines: Lines, asked: &Asked<'_>, fitted: &Fitted) -> Lines {
     lines
 }
 
+/// The added time if transfers run beside operators, and how far ahead fetches are.
+fn overlapped(mut lines: Lines, asked: &Asked<'_>, fitted: &Fitted) -> Lines {
+    let cost = fitted.cost();
+    let overlap = asked.overlap(fitted);
+    let moves = cost.written_bytes > 0 || cost.read_bytes > 0;
+    let Some(overlap) = overlap.filter(|_| moves) else {
+        return lines;
+    };
+    let [added, waited] = [overlap.added_seconds(), overlap.waited_seconds()];
+    let text = match added == 0.0 {
+        true => "nothing is added if transfers run beside operators".into(),
+        false => format!(
+            "{}, {}, if transfers run beside operators, which wait {} for them",
+            seconds(added),
+            percent(asked.percent(added)),
+            seconds(waited)
+        ),
+    };
+    lines = lines.line("overlapped", text);
+    if asked.args.prefetch {
+        let schedule = fitted.schedule();
+        let steps = schedule.steps.iter().enumerate();
+        let fetches = steps.filter(|(_, step)| matches!(step.action, FitAction::Fetch(_)));
+        let ahead: Vec<usize> = fetches
+            .map(|(at, _)| schedule.operators_ahead(at))
+            .collect();
+        let early = ahead.iter().filter(|&&operators| operators > 0).count();
+        let most = ahead.iter().copied().max().unwrap_or(0);
+        let all = format::thousands(ahead.len() as u64);
+        let text = match early {
+            0 => format!("none of {all} fetches is ahead of its use"),
+            early => {
+                let early = format::thousands(early as u64);
+                let operators = format::count(most as u64, "operator");
+                format!("{early} of {all} fetches are ahead of their use, by up to {operators}")
+            }
+        };
+        lines = lines.line("", text);
+    }
+    lines
+}
+
 /// What is not in the answer, and how long it took.
 pub(super) fn left_out(mut lines: Lines, asked: &Asked<'_>) -> Lines {
     let facts = asked.facts;
@@ -254,18 +323,23 @@ pub(super) fn left_out(mut lines: Lines, asked: &Asked<'_>) -> Lines {
         lines = lines.line("bounded", bound);
     }
     let (constants, computed) = facts.computed_constants;
-    let weights = facts.weights_bytes.saturating_add(computed);
+    let outside = facts.weights_bytes.saturating_sub(asked.tensor_weights());
+    let weights = outside.saturating_add(computed);
     let mut unfitted = format!("{} of weights", format::bytes(weights));
     if constants > 0 {
         unfitted += " and computed constants";
     }
-    lines = lines.line(
-        "left out",
-        format!("{unfitted}: they are in neither memory"),
-    );
+    // With all weights as tensors, nothing may be left.
+    let is_whole = asked.args.stream_weights && weights == 0;
+    let mut label = "left out";
+    if !is_whole {
+        lines = lines.line(label, format!("{unfitted}: they are in neither memory"));
+        label = "";
+    }
     for one in facts.left_out.iter().take(LISTED) {
         let reason = input::reason(&one.reason);
-        lines = lines.line("", format!("{}: {reason}", one.name));
+        lines = lines.line(label, format!("{}: {reason}", one.name));
+        label = "";
     }
     let more = facts.left_out.len().saturating_sub(LISTED);
     if more > 0 {

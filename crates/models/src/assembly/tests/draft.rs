@@ -73,8 +73,11 @@ impl Draft {
     }
 
     pub(super) fn assembled_at(&self, alignment: u64) -> Result<Model, ModelError> {
-        let options = Options::new().alignment(alignment);
-        assemble(&self.program, Format::Onnx, &options)
+        self.assembled(&Options::new().alignment(alignment))
+    }
+
+    pub(super) fn assembled(&self, options: &Options) -> Result<Model, ModelError> {
+        assemble(&self.program, Format::Onnx, options)
     }
 
     /// The model at an alignment of 1.

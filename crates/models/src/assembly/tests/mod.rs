@@ -3,6 +3,7 @@
 //! ```text
 //! draft        programs, made value by value
 //! straight     programs without bodies
+//! weights      weights as tensors
 //! choices      which branch runs, and how many iterations
 //! simulation   executes a program in planned memory, and checks every operand
 //! unrolled     which tensors are alive together on some path, and the optimum by brute force
@@ -15,6 +16,7 @@
 // A file uses only files above it in this list.
 mod draft;
 mod straight;
+mod weights;
 mod choices;
 mod simulation;
 mod unrolled;
