@@ -9,7 +9,9 @@ use std::ops::Range;
 
 use orionrt_plan::{
     Graph,
-    fit::{Compression, CopyId, FitAction, FitSchedule, Memory, OperatorCosts, SlowMemory},
+    fit::{
+        Compression, CopyId, FitAction, FitSchedule, Memory, OperatorCosts, SlowMemory, TensorCopy,
+    },
 };
 
 /// What a machine is capable of.
@@ -196,8 +198,19 @@ fn uses(schedule: &FitSchedule, times: &[Time]) -> Vec<Option<Time>> {
     uses
 }
 
-/// Whether, at these times, copies that are in use together have no byte in common, and those in
-/// each memory never have more bytes than its capacity, first that of the fast one.
+/// Whether the first copy lies within the second one, and ends with the step with which that
+/// begins: as an operand of a concatenation that has nothing to do.
+fn is_joined(graph: &Graph, schedule: &FitSchedule, part: usize, whole: usize) -> bool {
+    let [part, whole] = [part, whole].map(|at| &schedule.copies[at]);
+    let end = |of: &TensorCopy| of.offset + of.bytes(graph);
+    let at_once = part.steps.start < whole.steps.start && part.steps.end == whole.steps.start + 1;
+    let is_inside = whole.offset <= part.offset && end(part) <= end(whole);
+    at_once && is_inside && part.memory == whole.memory
+}
+
+/// Whether, at these times, copies that are in use together have no byte in common, but for those
+/// that are joined, and those in each memory never have more bytes than its capacity, first that of
+/// the fast one.
 pub fn has_room(
     graph: &Graph,
     schedule: &FitSchedule,
@@ -212,11 +225,21 @@ pub fn has_room(
     let meet = |a: &Time, b: &Time| a.start < b.end && b.start < a.end;
     let is_apart = used.iter().all(|(one, a)| {
         let mut others = used.iter().filter(|(other, _)| other != one);
-        others.all(|(other, b)| !meet(a, b) || !common(graph, schedule, *one, *other))
+        others.all(|&(other, ref b)| {
+            let joined = |part, whole| is_joined(graph, schedule, part, whole);
+            let is_common = common(graph, schedule, *one, other);
+            !meet(a, b) || !is_common || joined(*one, other) || joined(other, *one)
+        })
     });
     let load = |at: f64, memory: Memory| {
         let there = used.iter().filter(|(_, of)| of.start <= at && at < of.end);
-        let copies = there.map(|(copy, _)| &schedule.copies[*copy]);
+        let there: Vec<usize> = there.map(|&(copy, _)| copy).collect();
+        let has_own = |part: &&usize| {
+            let mut wholes = there.iter();
+            !wholes.any(|&whole| is_joined(graph, schedule, **part, whole))
+        };
+        let copies = there.iter().filter(has_own);
+        let copies = copies.map(|&copy| &schedule.copies[copy]);
         let inside = copies.filter(|copy| copy.memory == memory);
         inside.map(|copy| copy.bytes(graph)).sum::<u64>()
     };
