@@ -27,7 +27,8 @@ pub enum DeviceMemoryError {
         /// How many bytes the device's heap has, if that is known.
         heap: Option<u64>,
     },
-    /// The device has no memory left for a block within what this process may have of its heap now.
+    /// A block would take more of the device's heap than this process may have now, by what the
+    /// driver says of budgets.
     OverBudget {
         /// The size of the block.
         needed: u64,
@@ -152,8 +153,8 @@ impl fmt::Display for DeviceMemoryError {
                 used,
             } => write!(
                 f,
-                "the device has no memory for a block of {needed} bytes now: this process may have \
-                 {budget} bytes of its heap, and has {used}"
+                "a block of {needed} bytes is beyond this process's budget: it may have {budget} \
+                 bytes of the heap now, and uses {used}"
             ),
             Self::NoMemoryTo { action } => write!(f, "the driver has no memory to {action}"),
             Self::OtherDevice { what, of, given_to } => {

@@ -14,7 +14,7 @@ use super::{
     host_bytes::HostBytes,
     logical::Owned,
     memory_type::{Home, memory_type},
-    requirements::{imported_buffer, needs},
+    requirements::{USAGE, imported_buffer, needs},
 };
 use crate::error::DeviceMemoryError;
 
@@ -23,12 +23,15 @@ const HANDLE: vk::ExternalMemoryHandleTypeFlags =
 const ACTION: &str = "take memory of an arena";
 
 /// A block of these bytes, as one buffer; `None` if the device cannot use them as memory that the
-/// host needs not flush.
+/// host needs not flush, or if the driver takes no bytes like these.
 pub(super) fn import(
     device: &VulkanDevice,
     host: HostBytes,
 ) -> Result<Option<Block>, DeviceMemoryError> {
     let bytes = host.bytes();
+    if bytes > device.properties().largest_block || !can_import(device) {
+        return Ok(None);
+    }
     let whole = imported_buffer(&device.logical, bytes, HANDLE)?;
     let (needed, _) = needs(&whole);
     let start = host.start().as_ptr().cast::<c_void>();
@@ -44,7 +47,11 @@ pub(super) fn import(
             &mut of_pointer,
         )
     };
-    asked.result().map_err(refused(ACTION))?;
+    match asked {
+        vk::Result::SUCCESS => {}
+        vk::Result::ERROR_INVALID_EXTERNAL_HANDLE => return Ok(None),
+        other => return Err(refused(ACTION)(other)),
+    }
     let allowed = needed.memory_type_bits & of_pointer.memory_type_bits;
     let memory = &device.physical().memory;
     let found = memory_type(memory, allowed, bytes, Home::Host);
@@ -60,8 +67,11 @@ pub(super) fn import(
         .push_next(&mut imported);
     // SAFETY: a type that the buffer and the pointer allow; address and size are multiples of what
     // the device asks for, and the bytes are kept until the memory is freed.
-    let memory = unsafe { device.raw().allocate_memory(&wanted, None) };
-    let memory = Owned::new(&device.logical, memory.map_err(refused(ACTION))?);
+    let memory = match unsafe { device.raw().allocate_memory(&wanted, None) } {
+        Ok(memory) => Owned::new(&device.logical, memory),
+        Err(vk::Result::ERROR_INVALID_EXTERNAL_HANDLE) => return Ok(None),
+        Err(other) => return Err(refused(ACTION)(other)),
+    };
     bind(&whole, &memory, 0)?;
     Ok(Some(Block {
         whole: Some(whole),
@@ -70,4 +80,24 @@ pub(super) fn import(
         allocated: bytes,
         host: Some(host),
     }))
+}
+
+/// Whether buffers like those of tensors may have imported memory of the host.
+fn can_import(device: &VulkanDevice) -> bool {
+    let wanted = vk::PhysicalDeviceExternalBufferInfo::default()
+        .usage(USAGE)
+        .handle_type(HANDLE);
+    let mut about = vk::ExternalBufferProperties::default();
+    // SAFETY: a query into valid structures, of the device's own physical device.
+    unsafe {
+        device
+            .raw_instance()
+            .get_physical_device_external_buffer_properties(
+                device.physical().handle,
+                &wanted,
+                &mut about,
+            );
+    }
+    let features = about.external_memory_properties.external_memory_features;
+    features.contains(vk::ExternalMemoryFeatureFlags::IMPORTABLE)
 }

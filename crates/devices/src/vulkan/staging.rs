@@ -119,7 +119,7 @@ impl Staging {
             end: end.unwrap_or(u64::MAX),
             block: self.block.bytes,
         })?;
-        // SAFETY: within the mapping.
+        // SAFETY: within the mapping, or the arena's block.
         Ok(unsafe { self.first.as_ptr().add(place) })
     }
 
@@ -129,8 +129,8 @@ impl Staging {
     /// The device has done what used the range.
     pub(super) unsafe fn write(&mut self, at: u64, from: &[u8]) -> Result<(), DeviceMemoryError> {
         let to = self.at(at, from.len())?;
-        // SAFETY: within the mapping, into which there are no references, and the caller says that
-        // the device does not use the range.
+        // SAFETY: within the mapping or the arena's block, into which there are no references, and
+        // the caller says that the device does not use the range.
         unsafe { to.copy_from_nonoverlapping(from.as_ptr(), from.len()) };
         Ok(())
     }

@@ -218,8 +218,8 @@ fn a_block_beyond_the_budget_of_its_heap_is_refused_with_the_budget() {
     assert_eq!(refused, expected);
     assert_eq!(
         refused.to_string(),
-        "the device has no memory for a block of 528384 bytes now: this process may have 1048576 \
-         bytes of its heap, and has 524288"
+        "a block of 528384 bytes is beyond this process's budget: it may have 1048576 bytes of the \
+         heap now, and uses 524288"
     );
     // A process may have more than its budget, and a driver may know none.
     BUDGET.set((1 << 19, 1 << 20));
