@@ -128,7 +128,9 @@ impl<M: DeviceMemory> DeviceArena<M> {
     /// has is refused at once.
     ///
     /// # Errors
-    /// There is no such range, the driver refuses a buffer of it, or the device was lost.
+    /// There is no such range, the driver refuses a buffer of it, or the device was lost. Where it
+    /// would have to wait: the device cannot be waited for now, as with CUDA a stream is being
+    /// captured.
     pub fn allocate(&self, bytes: u64) -> Result<DeviceBlock<M>, DeviceMemoryError> {
         let layout = self.memory().properties().layout(bytes.max(1))?;
         let reserved = self.reserve(layout)?;

@@ -55,7 +55,7 @@ pub trait DeviceMemory {
     /// Waits until a submission and all before it have ended.
     ///
     /// # Errors
-    /// The device was lost.
+    /// The device was lost, or it cannot be waited for now: with CUDA, a stream is being captured.
     fn wait_for(&self, submission: u64) -> Result<(), DeviceMemoryError> {
         let _ = submission;
         Ok(())

@@ -2,7 +2,7 @@
 //! it is needed.
 //!
 //! Invariant: the memory is given back in `Drop`, when the context has done all its work. If it
-//! cannot be known that it has, the memory is leaked.
+//! cannot be known that it has, the memory is leaked; while a stream is captured, that is put off.
 
 #![allow(unsafe_code)]
 
@@ -121,29 +121,32 @@ impl Block {
         parts.sizes.push(needed);
         Ok(())
     }
-
-    /// Gives the memory back. The context is current, and has done all its work.
-    fn free(&self) -> Result<(), DriverError> {
-        let Some(parts) = &self.parts else {
-            // SAFETY: the driver allocated it, nobody else frees it, and nothing uses it.
-            return unsafe { result::free_sync(self.address) };
-        };
-        let parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut address = self.address;
-        for &part in &parts.sizes {
-            // SAFETY: this part was mapped as a whole, and nothing uses it.
-            unsafe { sys::cuMemUnmap(address, part as usize) }.result()?;
-            address += part;
-        }
-        // SAFETY: all of the addresses that were reserved together, none with memory any more.
-        unsafe { sys::cuMemAddressFree(self.address, self.bytes as usize) }.result()
-    }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.device.give_back_unused(|| self.free());
+        let (address, bytes, parts) = (self.address, self.bytes, self.parts.take());
+        let parts = parts.map(|parts| parts.into_inner().unwrap_or_else(PoisonError::into_inner));
+        self.device
+            .give_back_unused(move || free(address, bytes, parts.map(|parts| parts.sizes)));
     }
+}
+
+/// Gives a block's memory back: all at once, or the parts of reserved addresses and these. The
+/// context is current, and has done all its work.
+fn free(address: CUdeviceptr, bytes: u64, parts: Option<Vec<u64>>) -> Result<(), DriverError> {
+    let Some(sizes) = parts else {
+        // SAFETY: the driver allocated it, nobody else frees it, and nothing uses it.
+        return unsafe { result::free_sync(address) };
+    };
+    let mut part = address;
+    for size in sizes {
+        // SAFETY: this part was mapped as a whole, and nothing uses it.
+        unsafe { sys::cuMemUnmap(part, size as usize) }.result()?;
+        part += size;
+    }
+    // SAFETY: all of the addresses that were reserved together, none with memory any more.
+    unsafe { sys::cuMemAddressFree(address, bytes as usize) }.result()
 }
 
 /// Maps new memory at reserved addresses. What was made before a refusal is taken back.

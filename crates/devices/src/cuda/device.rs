@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cudarc::driver::{CudaContext, DriverError, result, sys::CUdevice_attribute_enum};
 
 use super::{
+    capture::CAPTURED,
     driver::{Asked, load},
     submissions::Submissions,
 };
@@ -160,10 +161,21 @@ impl CudaDevice {
         unsafe { result::ctx::set_current(self.context.cu_ctx()) }
     }
 
-    /// Gives something back that the device may use, when the context has done all its work. If it
-    /// cannot be known that it has, nothing is given back.
-    pub(super) fn give_back_unused(&self, call: impl FnOnce() -> Result<(), DriverError>) {
-        self.give_back(|| self.context.synchronize().and_then(|()| call()));
+    /// Gives something back that the device may use, when the context has done all its work. While
+    /// a stream is being captured, that is put off until the context is next waited for. If it
+    /// cannot be known that the work is done, nothing is given back.
+    pub(super) fn give_back_unused(
+        &self,
+        call: impl FnOnce() -> Result<(), DriverError> + Send + 'static,
+    ) {
+        self.give_back(|| match self.submissions.finish_context() {
+            // This is no error of the context, whose next call may be one of the capture.
+            Err(CAPTURED) => {
+                self.submissions.give_back_later(Box::new(call));
+                Ok(())
+            }
+            finished => finished.and_then(|()| call()),
+        });
     }
 
     /// What a call asks for that takes this much of the device's memory.

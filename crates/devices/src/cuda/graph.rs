@@ -3,25 +3,30 @@
 #![allow(unsafe_code)]
 
 use core::any::Any;
-use std::fmt;
+use std::{fmt, mem};
 
 use cudarc::driver::{
     self, result,
     sys::{CUgraphInstantiate_flags, CUstreamCaptureMode_enum},
 };
 
-use super::{driver::Asked, stream::CudaStream};
+use super::{capture::CAPTURED, driver::Asked, stream::CudaStream};
 use crate::error::DeviceMemoryError;
 
 const CAPTURE: &str = "capture a graph";
 
 /// What a stream was asked for, captured once, to be launched many times. The addresses of a
 /// block's buffers never change, so the graph stays valid.
+///
+/// When it is dropped, it waits until its stream has done what was launched, and gives back what it
+/// keeps. If that cannot be waited for, as the stream is being captured or the device is lost, what
+/// it keeps is leaked: the device may still use it.
 pub struct CudaGraph {
     stream: CudaStream,
     graph: driver::CudaGraph,
     /// Given back after all that was launched is done.
     kept: Vec<Box<dyn Any>>,
+    was_launched: bool,
 }
 
 /// Ends a capture that was begun, also if it is not completed.
@@ -63,6 +68,7 @@ impl CudaGraph {
             stream: stream.clone(),
             graph: graph.ok_or(nothing)?,
             kept,
+            was_launched: false,
         })
     }
 
@@ -71,6 +77,7 @@ impl CudaGraph {
     /// # Errors
     /// The stream is being captured, the driver refuses it, or the device is lost.
     pub fn launch(&mut self) -> Result<(), DeviceMemoryError> {
+        self.was_launched = true;
         let launched = self.graph.launch();
         launched.map_err(|error| Asked::to("launch a graph").answered(error))?;
         self.stream.note_submission();
@@ -80,8 +87,31 @@ impl CudaGraph {
 
 impl Drop for CudaGraph {
     fn drop(&mut self) {
-        self.stream.device().give_back_unused(|| Ok(()));
-        self.kept.clear();
+        let kept = mem::take(&mut self.kept);
+        if !self.was_launched {
+            return;
+        }
+        // All launches were on this stream. While it is captured, it cannot be waited for.
+        let device = self.stream.device();
+        let submissions = device.submissions();
+        let mut is_done = false;
+        device.give_back(|| {
+            let finished = submissions.finish_stream(self.stream.stream());
+            is_done = finished.is_ok();
+            match finished {
+                // This is no error of the context, whose next call may be one of the capture.
+                Err(CAPTURED) => Ok(()),
+                // Its error is that of the next call, though the context may do without.
+                Err(_) => {
+                    is_done = submissions.finish_context().is_ok();
+                    finished
+                }
+                Ok(()) => Ok(()),
+            }
+        });
+        if !is_done {
+            mem::forget(kept);
+        }
     }
 }
 

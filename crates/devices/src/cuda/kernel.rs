@@ -6,11 +6,13 @@ use core::ffi::c_void;
 use std::{ffi::CString, sync::Arc};
 
 use cudarc::driver::{
-    result,
+    DriverError, result,
     sys::{CUfunction, CUmodule},
 };
 
-use super::{device::CudaDevice, driver::Asked, memory::CudaBuffer, stream::CudaStream};
+use super::{
+    capture::is_captured, device::CudaDevice, driver::Asked, memory::CudaBuffer, stream::CudaStream,
+};
 use crate::error::DeviceMemoryError;
 
 const COMPILE: &str = "compile a kernel";
@@ -105,6 +107,8 @@ impl CudaKernel {
             .map(|at| core::ptr::from_mut(at).cast());
         let mut parameters: Vec<*mut c_void> = addresses.chain(constants).collect();
         let ([bx, by, bz], [tx, ty, tz]) = (blocks, threads);
+        let was_captured = is_captured(stream.stream());
+        let was_captured = was_captured.map_err(|error| asked.answered(error))?;
         // SAFETY: the driver reads the parameters, which live until it returns; that they are the
         // kernel's, the caller sees to.
         let launched = unsafe {
@@ -118,17 +122,33 @@ impl CudaKernel {
             )
         };
         launched.map_err(|error| asked.answered(error))?;
-        stream.note_submission();
+        // What is captured runs when the graph is launched, which notes that. Another thread may
+        // have begun or ended the capture: the launch is noted unless it was captured for certain.
+        let is_captured = || is_captured(stream.stream()).unwrap_or(false);
+        if !(was_captured && is_captured()) {
+            stream.note_submission();
+        }
         Ok(())
+    }
+}
+
+/// The handle of a module of which no function runs or can be launched any more.
+struct Loaded(CUmodule);
+
+// SAFETY: as for `Module`.
+unsafe impl Send for Loaded {}
+
+impl Loaded {
+    fn unload(self) -> Result<(), DriverError> {
+        // SAFETY: it was loaded once, and is not used any more.
+        unsafe { result::module::unload(self.0) }
     }
 }
 
 impl Drop for Module {
     fn drop(&mut self) {
         // The driver does not wait for launches of the module's functions itself.
-        self.device.give_back_unused(|| {
-            // SAFETY: it was loaded once, and no function of it runs or can be launched any more.
-            unsafe { result::module::unload(self.module) }
-        });
+        let loaded = Loaded(self.module);
+        self.device.give_back_unused(move || loaded.unload());
     }
 }

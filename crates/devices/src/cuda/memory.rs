@@ -19,11 +19,16 @@ const DOWNLOAD: &str = "download from a buffer";
 ///
 /// A range of an arena that is dropped is lent again when the kernels and graphs that were launched
 /// before are done: an event is recorded behind them on each of their streams, and the driver is
-/// asked for it. Nothing waits for the context as a whole, unless a stream was dropped before its
-/// work was done, or an engine has called [`CudaDevice::note_submission`].
+/// asked for it. An arena without room waits for these events. It waits for a stream that could not
+/// be given an event, as the driver refused it, and for the context as a whole in two cases: a
+/// stream was dropped before anybody asked for an event behind its work, or an engine has called
+/// [`CudaDevice::note_submission`]. A stream that is being captured, by whichever thread, cannot be
+/// waited for, nor can its context; the arena's answer is an error then, and the capture stays
+/// valid.
 ///
 /// The block is given back to the driver when this and all of its buffers are dropped; whoever is
-/// the last waits until the device has done all its work.
+/// the last waits until the device has done all its work. While a stream of the context is being
+/// captured, that is put off until the context is next waited for.
 pub struct CudaMemory {
     block: Arc<Block>,
 }

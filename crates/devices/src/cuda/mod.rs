@@ -11,7 +11,8 @@
 //!   stream       CudaStream and CudaEvent: work in order, and the order between streams
 //!   device       CudaDevice: opened by number, or the engine's own context
 //!   submissions  what the context was given to do, with events behind it
-//!   relaxed      calls in a thread that captures a stream
+//!   event        an event behind work of a stream
+//!   capture      streams that are captured, and calls in a thread that captures one
 //!   driver       the driver's library: whether it is there, its answers as errors
 //! ```
 //!
@@ -44,7 +45,8 @@
 
 // A file uses only files above it in this list.
 mod driver;
-mod relaxed;
+mod capture;
+mod event;
 mod submissions;
 mod device;
 mod stream;

@@ -8,17 +8,23 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cudarc::driver::{self, DriverError, result, sys::CUstreamCaptureStatus_enum};
+use cudarc::driver::{
+    self, DriverError, result,
+    sys::{CUstream, CUstreamCaptureStatus_enum},
+};
 
 use super::{
+    capture::RelaxedCapture,
     device::CudaDevice,
     driver::{Asked, is_of_capture},
-    relaxed::Relaxed,
 };
 use crate::error::DeviceMemoryError;
 
 /// How long the end of another thread's capture is waited for before it is looked for again.
-const CAPTURED: Duration = Duration::from_millis(1);
+const CAPTURE_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The driver's `CU_STREAM_PER_THREAD`: in each thread, a stream of that thread.
+const PER_THREAD: CUstream = 2 as CUstream;
 
 /// A stream: what it is asked for is done in that order, and in no order with other streams but
 /// that of events. A clone is the same stream.
@@ -43,21 +49,33 @@ impl CudaStream {
         let asked = Asked::to("make a stream");
         let stream = device.context().new_stream();
         let stream = stream.map_err(|error| asked.answered(error))?;
-        let device = device.clone();
-        Ok(Self { device, stream })
+        Ok(Self::of(device, stream))
     }
 
     /// An engine's stream, of the device's context.
     ///
     /// # Errors
-    /// The stream is of another context.
+    /// The stream is of another context, or it is the default stream of each thread
+    /// (`CU_STREAM_PER_THREAD`): what another thread waits for is another stream then.
     pub fn from_engine(
         device: &CudaDevice,
         stream: Arc<driver::CudaStream>,
     ) -> Result<Self, DeviceMemoryError> {
         device.check_own_context(stream.context(), "a stream")?;
+        if stream.cu_stream() == PER_THREAD {
+            return Err(DeviceMemoryError::Refused {
+                action: "take part in a stream",
+                answer: "it is CU_STREAM_PER_THREAD, which is another stream in each thread"
+                    .to_owned(),
+            });
+        }
+        Ok(Self::of(device, stream))
+    }
+
+    fn of(device: &CudaDevice, stream: Arc<driver::CudaStream>) -> Self {
+        device.submissions().know(&stream);
         let device = device.clone();
-        Ok(Self { device, stream })
+        Self { device, stream }
     }
 
     /// The stream itself.
@@ -108,8 +126,12 @@ impl CudaStream {
     /// [`DeviceMemoryError::Lost`], or the stream is being captured.
     pub fn finish(&self) -> Result<(), DeviceMemoryError> {
         let asked = Asked::to("finish a stream");
+        let submissions = self.device.submissions();
+        let number = submissions.last_number();
         let finished = self.stream.synchronize();
-        finished.map_err(|error| asked.answered(error))
+        finished.map_err(|error| asked.answered(error))?;
+        submissions.forget_stream(&self.stream, number);
+        Ok(())
     }
 
     /// Waits until the stream has done a transfer that it has accepted: when this returns, also
@@ -119,7 +141,7 @@ impl CudaStream {
     /// then until the capture has ended. Its error is returned all the same: the transfer may
     /// have become part of that capture, which waiting for it invalidates.
     pub(super) fn finish_transfer(&self) -> Result<(), DriverError> {
-        let _relaxed = Relaxed::begin();
+        let _relaxed = RelaxedCapture::begin();
         let mut answer = Ok(());
         loop {
             // SAFETY: the stream is one of the context, which is current, and lives.
@@ -130,7 +152,7 @@ impl CudaStream {
                 false => result::ctx::synchronize(),
             });
             match finished {
-                Err(DriverError(error)) if is_of_capture(error) => thread::sleep(CAPTURED),
+                Err(DriverError(error)) if is_of_capture(error) => thread::sleep(CAPTURE_INTERVAL),
                 // Any other refusal of both is of a context that does no work any more.
                 _ => return answer,
             }

@@ -9,30 +9,44 @@
 //! stream 1   launch 2 ──────────────┴─ event     a range that is given back here is behind both
 //! ```
 //!
-//! Invariant: a submission that may still run is one of the list's [`Running`]. An event there was
-//! recorded on the stream of its submissions, behind the last of them.
+//! All of this is under one mutex for each context. Invariant: a submission that may still run is
+//! one of the list's [`Running`]. An event there was recorded on the stream of its submissions,
+//! behind the last of them.
 
 #![allow(unsafe_code)]
 
+use core::{fmt, mem};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use cudarc::driver::{
-    self, CudaContext, DriverError, result,
-    sys::{self, CUevent, CUevent_flags_enum, CUresult, CUstreamCaptureStatus_enum},
-};
+use cudarc::driver::{self, CudaContext, DriverError, result};
 
-use super::{driver::Asked, relaxed::Relaxed};
+use super::{
+    capture::{CAPTURED, RelaxedCapture, is_captured},
+    driver::{Asked, is_of_capture},
+    event::{EventState, RecordedEvent},
+};
 use crate::error::DeviceMemoryError;
+
+const FINISH: &str = "finish its work";
 
 /// The submissions of each context that is in use, whoever opened it: all who use a context use one
 /// list.
 static CONTEXTS: Mutex<Vec<Weak<Submissions>>> = Mutex::new(Vec::new());
 
+/// What a context was given to do, and the streams that it may be given it on.
 #[derive(Debug)]
 pub(super) struct Submissions {
     context: Arc<CudaContext>,
     list: Mutex<List>,
+    /// The streams of the context that this crate knows, as one of them may be captured.
+    streams: Mutex<Vec<Weak<driver::CudaStream>>>,
+    /// What is given back when the context has done all its work.
+    later: Mutex<Later>,
 }
+
+/// Calls that give back what is not used any more but by work of the context.
+#[derive(Default)]
+struct Later(Vec<Box<dyn FnOnce() -> Result<(), DriverError> + Send>>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -43,7 +57,7 @@ struct List {
     running: Vec<Running>,
 }
 
-/// Submissions that may still run: all of the numbers `first..=last` that are of this work.
+/// Submissions that may still run: those of the numbers `first..=last` that are of one work.
 #[derive(Debug)]
 struct Running {
     first: u64,
@@ -53,29 +67,16 @@ struct Running {
 
 #[derive(Clone, Debug)]
 enum Work {
-    /// Of a stream, without an event so far. If the stream is dropped, there will be none.
+    /// Of a stream, without an event so far.
     Stream(Weak<driver::CudaStream>),
     /// Of a stream, up to an event.
-    Event(Arc<Recorded>),
-    /// Of a stream that is not known: the context has to do all its work.
+    Event(Weak<driver::CudaStream>, Arc<RecordedEvent>),
+    /// Of streams that are not known: the context has to do all its work.
     Context,
 }
 
-/// An event behind work of a stream.
-#[derive(Debug)]
-struct Recorded {
-    event: CUevent,
-    context: Arc<CudaContext>,
-}
-
-// SAFETY: the driver's handles of events can be used by every thread in which their context is
-// current, which each call sees to; the driver's calls lock what they share.
-unsafe impl Send for Recorded {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for Recorded {}
-
 impl Submissions {
-    /// Those of a context.
+    /// The submissions of a context, which are the same ones for all who use it.
     pub fn of(context: &Arc<CudaContext>) -> Arc<Self> {
         let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
         contexts.retain(|known| known.strong_count() > 0);
@@ -86,9 +87,18 @@ impl Submissions {
         let new = Arc::new(Self {
             context: Arc::clone(context),
             list: Mutex::default(),
+            streams: Mutex::default(),
+            later: Mutex::default(),
         });
         contexts.push(Arc::downgrade(&new));
         new
+    }
+
+    /// The context has this stream, as long as it lives.
+    pub fn know(&self, stream: &Arc<driver::CudaStream>) {
+        let mut streams = self.streams();
+        streams.retain(|known| known.strong_count() > 0);
+        streams.push(Arc::downgrade(stream));
     }
 
     /// The context was given work on a stream, or on one that is not known.
@@ -100,14 +110,12 @@ impl Submissions {
         let mut list = self.list();
         list.last += 1;
         let last = list.last;
-        match list.running.iter_mut().find(|it| it.work.is(&work)) {
-            Some(running) => running.last = last,
-            None => list.running.push(Running {
-                first: last,
-                last,
-                work,
-            }),
-        }
+        list.add(Running {
+            first: last,
+            last,
+            work,
+        });
+        list.fold_dropped_streams();
     }
 
     /// The number of the last submission. Streams get an event behind what they were given.
@@ -125,8 +133,11 @@ impl Submissions {
         list.ended()
     }
 
-    /// Waits until the submissions up to this number have ended: for events of their streams, or
-    /// for all work of the context where a stream has none.
+    /// Waits until the submissions up to this number have ended: for the events of their streams,
+    /// for a stream that has no event, and for all work of the context where a stream is not known.
+    ///
+    /// # Errors
+    /// A stream that would have to be waited for is being captured, or the device is lost.
     pub fn wait(&self, number: u64) -> Result<(), DeviceMemoryError> {
         let work: Vec<Work> = {
             let mut list = self.list();
@@ -136,31 +147,155 @@ impl Submissions {
             awaited.map(|it| it.work.clone()).collect()
         };
         for work in work {
-            match work {
-                Work::Event(event) => event.wait()?,
-                Work::Stream(_) | Work::Context => return self.finish(),
-            }
+            let stream = match work {
+                Work::Event(_, event) if event.wait()? == EventState::Done => continue,
+                Work::Event(stream, _) | Work::Stream(stream) => stream.upgrade(),
+                Work::Context => None,
+            };
+            let Some(stream) = stream else {
+                return self.finish();
+            };
+            let finished = self.finish_stream(&stream);
+            finished.map_err(|error| answered(Asked::to(FINISH), error))?;
         }
         Ok(())
     }
 
     /// Waits until the context has done all that it was given so far.
+    ///
+    /// # Errors
+    /// A stream is being captured, or the device is lost.
     pub fn finish(&self) -> Result<(), DeviceMemoryError> {
-        let asked = Asked::to("finish its work");
-        let number = self.list().last;
-        let finished = self.context.synchronize();
-        finished.map_err(|error| asked.answered(error))?;
-        self.list().forget_until(number);
+        let finished = self.finish_context();
+        finished.map_err(|error| answered(Asked::to(FINISH), error))
+    }
+
+    /// Waits until the context has done all its work. While a stream of it is known to be captured,
+    /// the answer is [`CAPTURED`], and the capture stays valid.
+    pub fn finish_context(&self) -> Result<(), DriverError> {
+        let number = self.last_number();
+        let streams = self.streams().clone();
+        for stream in streams.iter().filter_map(Weak::upgrade) {
+            if is_captured(&stream).unwrap_or(false) {
+                return Err(CAPTURED);
+            }
+        }
+        let later = mem::take(&mut self.later().0);
+        if let Err(error) = self.context.synchronize() {
+            self.later().0.extend(later);
+            return Err(error);
+        }
+        self.list().forget(number, |_| true);
+        for give_back in later {
+            self.context.record_err(give_back());
+        }
         Ok(())
+    }
+
+    /// Has something given back when the context has next done all its work. The context is current
+    /// then.
+    pub fn give_back_later(&self, call: Box<dyn FnOnce() -> Result<(), DriverError> + Send>) {
+        self.later().0.push(call);
+    }
+
+    /// Waits until a stream has done all its work, also in a thread that captures another one.
+    /// While the stream itself is captured, the answer is [`CAPTURED`], and the capture stays
+    /// valid.
+    pub fn finish_stream(&self, stream: &Arc<driver::CudaStream>) -> Result<(), DriverError> {
+        let number = self.last_number();
+        let _relaxed = RelaxedCapture::begin();
+        if is_captured(stream).unwrap_or(false) {
+            return Err(CAPTURED);
+        }
+        // SAFETY: the stream and the context, which is its own, live.
+        unsafe {
+            result::ctx::set_current(self.context.cu_ctx())?;
+            result::stream::synchronize(stream.cu_stream())?;
+        }
+        self.forget_stream(stream, number);
+        Ok(())
+    }
+
+    /// The number of the last submission, to forget what was made before a wait.
+    pub fn last_number(&self) -> u64 {
+        self.list().last
+    }
+
+    /// A stream has done all its submissions up to a number.
+    pub fn forget_stream(&self, stream: &Arc<driver::CudaStream>, number: u64) {
+        let stream = Arc::downgrade(stream);
+        self.list().forget(number, |work| match work {
+            Work::Stream(of) | Work::Event(of, _) => Weak::ptr_eq(of, &stream),
+            Work::Context => false,
+        });
     }
 
     /// The list. A thread that panicked while it held the lock had changed nothing, or all.
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn later(&self) -> MutexGuard<'_, Later> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Vec<Weak<driver::CudaStream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Submissions {
+    fn drop(&mut self) {
+        if self.later().0.is_empty() {
+            return;
+        }
+        // If it cannot be known that the context has done its work, it is leaked.
+        let _ = self.finish_context();
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Later").field(&self.0.len()).finish()
+    }
+}
+
+/// The error for what the driver answered to a wait, or would have answered.
+fn answered(asked: Asked, error: DriverError) -> DeviceMemoryError {
+    match is_of_capture(error.0) {
+        true => DeviceMemoryError::Refused {
+            action: asked.action,
+            answer: "a stream is being captured".to_owned(),
+        },
+        false => asked.answered(error),
+    }
 }
 
 impl List {
+    /// Adds work to what runs: to the same work, if that has no event yet.
+    fn add(&mut self, new: Running) {
+        match self.running.iter_mut().find(|it| it.work.is(&new.work)) {
+            Some(running) => {
+                running.first = running.first.min(new.first);
+                running.last = running.last.max(new.last);
+            }
+            None => self.running.push(new),
+        }
+    }
+
+    /// Makes the work of streams that were dropped without an event work of the context: there will
+    /// be no event behind it.
+    fn fold_dropped_streams(&mut self) {
+        let work = self.running.iter();
+        let dropped = work.filter(|it| it.work.is_of_dropped_stream());
+        let numbers = dropped.map(|it| (it.first, it.last));
+        let all = numbers.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+        let Some((first, last)) = all else { return };
+        self.running.retain(|it| !it.work.is_of_dropped_stream());
+        let work = Work::Context;
+        self.add(Running { first, last, work });
+    }
+
     /// Gives an event to each stream whose work was asked for. Where that cannot be done now, as
     /// the stream is being captured or the driver refuses it, it is tried again later.
     fn record_events(&mut self) {
@@ -170,35 +305,45 @@ impl List {
             let Work::Stream(stream) = &running.work else {
                 continue;
             };
-            let recorded = stream.upgrade().map(|stream| Recorded::behind(&stream));
+            let recorded = stream.upgrade().map(|it| RecordedEvent::behind(&it));
             if let Some(Ok(Some(event))) = recorded {
-                running.work = Work::Event(Arc::new(event));
+                running.work = Work::Event(Weak::clone(stream), Arc::new(event));
             }
         }
+        self.fold_dropped_streams();
     }
 
     /// Forgets the work that has ended.
     fn ended(&mut self) -> Result<u64, DeviceMemoryError> {
-        let mut answer = Ok(());
-        self.running.retain(|running| match &running.work {
-            Work::Event(event) if answer.is_ok() => match event.is_done() {
-                Ok(is_done) => !is_done,
-                Err(error) => {
-                    answer = Err(error);
-                    true
-                }
-            },
-            _ => true,
-        });
-        answer?;
+        let asked = self.ask_events();
+        self.running.retain(|running| running.first <= running.last);
+        asked?;
         let running = self.running.iter().map(|running| running.first - 1);
         Ok(running.min().unwrap_or(self.last))
     }
 
-    /// Forgets all work up to a number.
-    fn forget_until(&mut self, number: u64) {
+    /// Asks for each event. What has ended is left without a number; behind an event that became
+    /// part of a graph, the stream has to get another one.
+    fn ask_events(&mut self) -> Result<(), DeviceMemoryError> {
+        for running in &mut self.running {
+            let Work::Event(stream, event) = &running.work else {
+                continue;
+            };
+            match event.state()? {
+                EventState::Done => running.first = running.last + 1,
+                EventState::Pending => {}
+                EventState::Captured => running.work = Work::Stream(Weak::clone(stream)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets work up to a number.
+    fn forget(&mut self, number: u64, is_done: impl Fn(&Work) -> bool) {
         self.running.retain_mut(|running| {
-            running.first = running.first.max(number + 1);
+            if is_done(&running.work) {
+                running.first = running.first.max(number + 1);
+            }
             running.first <= running.last
         });
     }
@@ -213,68 +358,8 @@ impl Work {
             _ => false,
         }
     }
-}
 
-impl Recorded {
-    /// An event behind all that a stream was given; none while the stream is being captured, as it
-    /// would be part of the graph.
-    ///
-    /// The driver is asked itself: `cudarc` would answer with an error that another thread has left
-    /// in the context, and take it away from the call that it is for.
-    fn behind(stream: &Arc<driver::CudaStream>) -> Result<Option<Self>, DriverError> {
-        let _relaxed = Relaxed::begin();
-        let context = Arc::clone(stream.context());
-        // SAFETY: the context and the stream live as long as `stream`.
-        let status = unsafe {
-            result::ctx::set_current(context.cu_ctx())?;
-            result::stream::is_capturing(stream.cu_stream())?
-        };
-        if status != CUstreamCaptureStatus_enum::CU_STREAM_CAPTURE_STATUS_NONE {
-            return Ok(None);
-        }
-        let event = result::event::create(CUevent_flags_enum::CU_EVENT_DISABLE_TIMING)?;
-        let recorded = Self { event, context };
-        // SAFETY: the event was made just now, in the context of the stream.
-        unsafe { result::event::record(recorded.event, stream.cu_stream()) }?;
-        Ok(Some(recorded))
-    }
-
-    fn is_done(&self) -> Result<bool, DeviceMemoryError> {
-        let asked = Asked::to("ask for an event");
-        let _relaxed = Relaxed::begin();
-        self.bind(asked)?;
-        // SAFETY: the event was recorded, and is destroyed in `Drop` alone.
-        match unsafe { sys::cuEventQuery(self.event) } {
-            CUresult::CUDA_SUCCESS => Ok(true),
-            CUresult::CUDA_ERROR_NOT_READY => Ok(false),
-            error => Err(asked.answered(DriverError(error))),
-        }
-    }
-
-    fn wait(&self) -> Result<(), DeviceMemoryError> {
-        let asked = Asked::to("wait for an event");
-        let _relaxed = Relaxed::begin();
-        self.bind(asked)?;
-        // SAFETY: the event was recorded, and is destroyed in `Drop` alone.
-        let waited = unsafe { result::event::synchronize(self.event) };
-        waited.map_err(|error| asked.answered(error))
-    }
-
-    fn bind(&self, asked: Asked) -> Result<(), DeviceMemoryError> {
-        // SAFETY: the context lives as long as this.
-        let bound = unsafe { result::ctx::set_current(self.context.cu_ctx()) };
-        bound.map_err(|error| asked.answered(error))
-    }
-}
-
-impl Drop for Recorded {
-    fn drop(&mut self) {
-        // SAFETY: the context lives as long as this; the event was made there, and nobody else
-        // destroys it. The driver keeps it until its stream has reached it.
-        let destroyed = unsafe {
-            result::ctx::set_current(self.context.cu_ctx())
-                .and_then(|()| result::event::destroy(self.event))
-        };
-        self.context.record_err(destroyed);
+    fn is_of_dropped_stream(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.strong_count() == 0)
     }
 }

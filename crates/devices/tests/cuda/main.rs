@@ -2,6 +2,7 @@
 //! in `model/driver.rs` everywhere else. The test that begins with `on_the_model` compiles that and
 //! runs this program again with it in the place of the driver.
 
+mod captures;
 mod errors;
 mod graphs;
 mod memory;

@@ -10,7 +10,7 @@ use orionrt_devices::{
 use orionrt_plan::{Lifetimes, Planner, TensorId};
 use proptest::prelude::*;
 
-use crate::support::{device, is_model, kernel, model_device, on_the_next_copy, square};
+use crate::support::{device, is_model, kernel, model_device, on_the_next_copy, refusal, square};
 
 #[test]
 fn a_stream_waits_for_the_work_of_another() {
@@ -75,6 +75,16 @@ fn an_engines_context_and_stream_are_used_as_they_are() {
     let mut back = [0_u64];
     memory.download(&stream, &x, &mut back).unwrap();
     assert_eq!(back, [7]);
+}
+
+#[test]
+fn the_default_stream_of_each_thread_is_refused() {
+    let Some(device) = device() else { return };
+    let stream = device.context().per_thread_stream();
+    let reason = refusal(CudaStream::from_engine(&device, stream));
+    assert!(reason.contains("another stream in each thread"), "{reason}");
+    let legacy = device.context().default_stream();
+    CudaStream::from_engine(&device, legacy).unwrap();
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub fn device() -> Option<CudaDevice> {
     }
 }
 
-/// Calls one of the three functions by which tests steer the model.
+/// Calls one of the functions by which tests steer the model.
 pub fn model(function: &str, argument: u32) -> u32 {
     assert!(is_model());
     // SAFETY: the model's library is loaded, as a device was opened, and has this function.
@@ -100,22 +100,40 @@ pub fn model(function: &str, argument: u32) -> u32 {
     }
 }
 
-/// What is done once when the model has accepted the next copy.
-static BEHIND_A_COPY: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+/// What is done once when the model has accepted the next copy, and before its next event.
+static BEHIND_A_COPY: Act = Mutex::new(None);
+static BEFORE_AN_EVENT: Act = Mutex::new(None);
+
+type Act = Mutex<Option<Box<dyn FnOnce() + Send>>>;
 
 extern "C" fn behind_a_copy() {
     let act = BEHIND_A_COPY.lock().unwrap().take();
     act.unwrap()();
 }
 
+extern "C" fn before_an_event() {
+    let act = BEFORE_AN_EVENT.lock().unwrap().take();
+    act.unwrap()();
+}
+
 /// Has something done between the next copy and what comes behind it.
 pub fn on_the_next_copy(act: impl FnOnce() + Send + 'static) {
-    assert!(is_model());
     *BEHIND_A_COPY.lock().unwrap() = Some(Box::new(act));
+    have_called("model_behind_a_copy", behind_a_copy);
+}
+
+/// Has something done just before the next event is recorded.
+pub fn before_the_next_event(act: impl FnOnce() + Send + 'static) {
+    *BEFORE_AN_EVENT.lock().unwrap() = Some(Box::new(act));
+    have_called("model_before_an_event", before_an_event);
+}
+
+fn have_called(by: &str, function: extern "C" fn()) {
+    assert!(is_model());
     // SAFETY: the model's library is loaded, as a device was opened, and has this function.
     unsafe {
-        let set = sys::culib().get::<extern "C" fn(extern "C" fn())>(b"model_behind_a_copy");
-        set.unwrap()(behind_a_copy);
+        let set = sys::culib().get::<extern "C" fn(extern "C" fn())>(by.as_bytes());
+        set.unwrap()(function);
     }
 }
 

@@ -4,7 +4,7 @@
 //! it, and then nothing of other streams but what an event demands. Work that lacks an event is
 //! therefore always done in the wrong order. Accesses are checked: memory that was freed, is not
 //! mapped or belongs to nobody ends the context, as it does on a device. Tests have calls refused,
-//! lose the device, act between a copy and what follows, and count what is alive by the four
+//! lose the device, act behind a copy or before an event, and count what is alive by the five
 //! functions at the end.
 //!
 //! The kernels `square(x, n)` and `add(x, y, n)` are known by name; modules are not read.
@@ -17,6 +17,7 @@ use std::{
     ffi::{CStr, c_char, c_int, c_uint, c_void},
     ptr,
     sync::Mutex,
+    thread::{self, ThreadId},
 };
 
 const SUCCESS: u32 = 0;
@@ -29,9 +30,13 @@ const NOT_FOUND: u32 = 500;
 const NOT_READY: u32 = 600;
 const ILLEGAL_ADDRESS: u32 = 700;
 const CAPTURE_UNSUPPORTED: u32 = 900;
-const CAPTURE_RELAXED: c_uint = 2;
 const CAPTURE_INVALIDATED: u32 = 901;
 const CAPTURED_EVENT: u32 = 907;
+const CAPTURE_WRONG_THREAD: u32 = 908;
+
+/// Modes of captures and of threads.
+const CAPTURE_GLOBAL: c_uint = 0;
+const CAPTURE_RELAXED: c_uint = 2;
 
 const MEMORY: usize = 64 << 20;
 const GRANULARITY: usize = 1 << 16;
@@ -53,8 +58,15 @@ enum Work {
 #[derive(Default)]
 struct Stream {
     work: VecDeque<Work>,
-    recording: Option<Vec<Work>>,
-    /// Somebody waited for it while it was recorded.
+    recording: Option<Recording>,
+}
+
+/// What a stream was asked for while it is captured.
+struct Recording {
+    work: Vec<Work>,
+    by: ThreadId,
+    mode: c_uint,
+    /// Something was done meanwhile that is not valid during a capture.
     is_invalid: bool,
 }
 
@@ -98,11 +110,13 @@ static MODEL: Mutex<Option<Model>> = Mutex::new(None);
 /// What is called once, when the next copy was accepted.
 static BEHIND_A_COPY: Mutex<Option<extern "C" fn()>> = Mutex::new(None);
 
+/// What is called once, before the next event is recorded.
+static BEFORE_AN_EVENT: Mutex<Option<extern "C" fn()>> = Mutex::new(None);
+
 thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
-    /// How many streams this thread records, and whether it may wait meanwhile.
-    static RECORDED: Cell<u32> = const { Cell::new(0) };
-    static MODE: Cell<c_uint> = const { Cell::new(0) };
+    /// What this thread may do while streams are captured.
+    static MODE: Cell<c_uint> = const { Cell::new(CAPTURE_GLOBAL) };
 }
 
 fn with(call: impl FnOnce(&mut Model) -> u32) -> u32 {
@@ -271,12 +285,51 @@ impl Model {
         if self.lost { ILLEGAL_ADDRESS } else { SUCCESS }
     }
 
+    /// Makes captures invalid, and says whether there are any of these.
+    fn invalidate(&mut self, which: impl Fn(&Recording) -> bool) -> bool {
+        let streams = self.streams.values_mut();
+        let recordings = streams.filter_map(|stream| stream.recording.as_mut());
+        let mut are_any = false;
+        for recording in recordings.filter(|recording| which(recording)) {
+            recording.is_invalid = true;
+            are_any = true;
+        }
+        are_any
+    }
+
+    fn invalidate_capture_of(&mut self, stream: usize) {
+        let stream = self.streams.get_mut(&stream);
+        if let Some(recording) = stream.and_then(|stream| stream.recording.as_mut()) {
+            recording.is_invalid = true;
+        }
+    }
+
+    /// Whether a call that may be unsafe during a capture is forbidden to this thread: by a capture
+    /// of its own, or by a global one of another thread. These captures become invalid.
+    fn is_forbidden(&mut self) -> bool {
+        let (thread, mode) = (thread::current().id(), MODE.get());
+        mode != CAPTURE_RELAXED
+            && self.invalidate(|recording| match recording.by == thread {
+                true => recording.mode != CAPTURE_RELAXED,
+                false => mode == CAPTURE_GLOBAL && recording.mode == CAPTURE_GLOBAL,
+            })
+    }
+
+    /// Whether an event became part of a graph. Who asks for it makes the capture invalid.
+    fn is_captured(&mut self, event: usize) -> bool {
+        let captured = self.events.get(&event).filter(|event| event.is_captured);
+        let stream = captured.map(|event| event.stream);
+        stream
+            .inspect(|&stream| self.invalidate_capture_of(stream))
+            .is_some()
+    }
+
     fn ask(&mut self, stream: usize, work: Work) -> u32 {
         match self.streams.get_mut(&stream) {
             Some(Stream {
                 recording: Some(recorded),
                 ..
-            }) => recorded.push(work),
+            }) => recorded.work.push(work),
             Some(stream) => stream.work.push_back(work),
             None => return INVALID_VALUE,
         }
@@ -373,6 +426,10 @@ pub extern "C" fn cuCtxSynchronize() -> u32 {
     with(|model| {
         if CURRENT.get() == 0 {
             return INVALID_CONTEXT;
+        }
+        // A context whose stream is captured cannot be waited for, in whatever mode the thread is.
+        if model.invalidate(|_| true) {
+            return CAPTURE_UNSUPPORTED;
         }
         let streams: Vec<_> = model.streams.keys().copied().collect();
         let answers = streams.into_iter().map(|stream| model.finish(stream));
@@ -589,14 +646,18 @@ pub extern "C" fn cuMemcpyDtoHAsync_v2(to: usize, from: u64, bytes: usize, strea
 
 /// Lets a test do something between a copy and what comes behind it.
 fn copied(answer: u32) -> u32 {
-    let call = BEHIND_A_COPY
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-        .take();
+    call_once(&BEHIND_A_COPY);
+    answer
+}
+
+/// Calls what a test has asked to be called.
+fn call_once(next: &Mutex<Option<extern "C" fn()>>) {
+    let mut next = next.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let call = next.take();
+    drop(next);
     if let Some(call) = call {
         call();
     }
-    answer
 }
 
 #[unsafe(no_mangle)]
@@ -617,10 +678,8 @@ pub extern "C" fn cuStreamDestroy_v2(stream: usize) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuStreamSynchronize(stream: usize) -> u32 {
     asked(|model| {
-        if let Some(stream) = model.streams.get_mut(&stream) {
-            stream.is_invalid = stream.recording.is_some();
-        }
-        if RECORDED.get() > 0 && MODE.get() != CAPTURE_RELAXED {
+        model.invalidate_capture_of(stream);
+        if model.is_forbidden() {
             return CAPTURE_UNSUPPORTED;
         }
         model.finish(stream)
@@ -658,6 +717,7 @@ pub extern "C" fn cuEventDestroy_v2(event: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventRecord(event: usize, stream: usize) -> u32 {
+    call_once(&BEFORE_AN_EVENT);
     asked(|model| {
         let Some(at) = model.events.get_mut(&event) else {
             return INVALID_VALUE;
@@ -671,25 +731,16 @@ pub extern "C" fn cuEventRecord(event: usize, stream: usize) -> u32 {
     })
 }
 
-/// Whether a thread that captures a stream does something that it may not do then, which makes its
-/// capture invalid.
-fn is_forbidden(model: &mut Model) -> bool {
-    let is_forbidden = RECORDED.get() > 0 && MODE.get() != CAPTURE_RELAXED;
-    let streams = model.streams.values_mut();
-    for stream in streams.filter(|stream| is_forbidden && stream.recording.is_some()) {
-        stream.is_invalid = true;
-    }
-    is_forbidden
-}
-
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventQuery(event: usize) -> u32 {
     asked(|model| {
-        if is_forbidden(model) {
+        if model.is_forbidden() {
             return CAPTURE_UNSUPPORTED;
         }
+        if model.is_captured(event) {
+            return CAPTURED_EVENT;
+        }
         match model.events.get(&event) {
-            Some(event) if event.is_captured => CAPTURED_EVENT,
             Some(event) if event.reached >= event.signalled => SUCCESS,
             Some(_) => NOT_READY,
             None => INVALID_VALUE,
@@ -700,27 +751,30 @@ pub extern "C" fn cuEventQuery(event: usize) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventSynchronize(event: usize) -> u32 {
     asked(|model| {
-        if is_forbidden(model) {
+        if model.is_forbidden() {
             return CAPTURE_UNSUPPORTED;
         }
-        let (number, is_captured) = match model.events.get(&event) {
-            Some(event) => (event.signalled, event.is_captured),
-            None => return INVALID_VALUE,
-        };
-        if is_captured {
+        if model.is_captured(event) {
             return CAPTURED_EVENT;
         }
+        let Some(number) = model.events.get(&event).map(|event| event.signalled) else {
+            return INVALID_VALUE;
+        };
         model.reach(event, number);
         if model.lost { ILLEGAL_ADDRESS } else { SUCCESS }
     })
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuStreamBeginCapture_v2(stream: usize, _mode: c_uint) -> u32 {
+pub extern "C" fn cuStreamBeginCapture_v2(stream: usize, mode: c_uint) -> u32 {
     asked(|model| match model.streams.get_mut(&stream) {
         Some(stream) if stream.recording.is_none() => {
-            stream.recording = Some(Vec::new());
-            RECORDED.set(RECORDED.get() + 1);
+            stream.recording = Some(Recording {
+                work: Vec::new(),
+                by: thread::current().id(),
+                mode,
+                is_invalid: false,
+            });
             SUCCESS
         }
         _ => INVALID_VALUE,
@@ -733,18 +787,24 @@ pub extern "C" fn cuStreamEndCapture(stream: usize, graph: *mut usize) -> u32 {
         let Some(stream) = model.streams.get_mut(&stream) else {
             return INVALID_VALUE;
         };
-        let Some(recorded) = stream.recording.take() else {
+        let thread = thread::current().id();
+        let is_of_other = |recording: &Recording| {
+            recording.mode != CAPTURE_RELAXED && recording.by != thread
+        };
+        if stream.recording.as_ref().is_some_and(is_of_other) {
+            return CAPTURE_WRONG_THREAD;
+        }
+        let Some(recording) = stream.recording.take() else {
             return INVALID_VALUE;
         };
-        RECORDED.set(RECORDED.get() - 1);
-        if std::mem::take(&mut stream.is_invalid) {
+        if recording.is_invalid {
             return CAPTURE_INVALIDATED;
         }
         if model.is_refused() {
             return OUT_OF_MEMORY;
         }
         let id = model.id();
-        model.graphs.insert(id, recorded);
+        model.graphs.insert(id, recording.work);
         give(graph, id)
     })
 }
@@ -758,14 +818,18 @@ pub extern "C" fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuStreamIsCapturing(stream: usize, status: *mut c_uint) -> u32 {
-    asked(|model| {
+    with(|model| {
+        // A question that nothing but a context without use refuses.
+        if CURRENT.get() == 0 {
+            return INVALID_CONTEXT;
+        }
+        if model.lost {
+            return ILLEGAL_ADDRESS;
+        }
         let stream = model.streams.get(&stream);
-        give(
-            status,
-            stream
-                .is_some_and(|stream| stream.recording.is_some())
-                .into(),
-        )
+        let recording = stream.and_then(|stream| stream.recording.as_ref());
+        // Nothing is captured, a capture goes on, or one that became invalid.
+        give(status, recording.map_or(0, |it| 1 + u32::from(it.is_invalid)))
     })
 }
 
@@ -884,6 +948,15 @@ pub extern "C" fn model_lose(lost: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn model_behind_a_copy(call: extern "C" fn()) {
     let mut next = BEHIND_A_COPY
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    *next = Some(call);
+}
+
+/// Calls a function once, before the next event is recorded.
+#[unsafe(no_mangle)]
+pub extern "C" fn model_before_an_event(call: extern "C" fn()) {
+    let mut next = BEFORE_AN_EVENT
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     *next = Some(call);
