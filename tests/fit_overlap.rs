@@ -318,7 +318,10 @@ fn times_need_a_right_schedule_and_a_finite_time_for_each_operator() {
         error
     };
     let error = told(&schedule, &fit, &[1.0]);
-    assert_eq!(error.to_string(), "1 times for 2 operators; each needs one");
+    assert_eq!(
+        error.to_string(),
+        "the number of times is 1, and that of operators 2"
+    );
     let error = told(&schedule, &fit, &[1.0, f64::INFINITY]);
     assert_eq!(
         error.to_string(),

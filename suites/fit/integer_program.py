@@ -9,6 +9,8 @@ program, for that stage and for all others: logic-based Benders decomposition (H
 *Logic-based Benders decomposition*, Mathematical Programming, 2003).
 """
 
+import math
+
 import highspy
 
 from stage import Costs, StageProblem
@@ -29,8 +31,9 @@ class Program:
         self.solver = highspy.Highs()
         self.solver.setOptionValue("output_flag", False)
         self.solver.setOptionValue("threads", 1)
-        # Costs are whole numbers.
+        # Costs are whole numbers, whose least is known for certain only without a relative gap.
         self.solver.setOptionValue("mip_abs_gap", 0.999)
+        self.solver.setOptionValue("mip_rel_gap", 0.0)
         self.costs = Costs(graph)
         self.maker = self.costs.maker
         self.known = {}
@@ -183,13 +186,9 @@ class Program:
 
     def bound(self):
         """A lower bound on the least cost, after `solve`."""
-        # Costs are whole numbers.
-        return max(-(-(self.solver.getInfo().mip_dual_bound - 1e-6) // 1), 0.0)
-
-    def ask_below(self, cost):
-        """From now on, only answers of less than this cost count."""
-        costs = enumerate(self.solver.getLp().col_cost_)
-        self.at_most([(column, factor) for column, factor in costs if factor], cost - 1)
+        bound = self.solver.getInfo().mip_dual_bound
+        # Costs are whole numbers. Without any bound, nothing is known.
+        return max(math.ceil(bound - 1e-6), 0) if math.isfinite(bound) else 0
 
     def problems(self):
         """Of each stage of the answer that has no order of its cost, the problem, and the cost that

@@ -177,6 +177,10 @@ impl TensorCopy {
 /// which copy holds it, and each copy has its offset. A tensor that is a view begins where the
 /// [place](crate::execution::ExecutionSchedule::place) of its execution schedule says, within the
 /// copy.
+///
+/// With [`Aliasing::Parts`](crate::Aliasing::Parts), the copies of the operands of a concatenation
+/// may lie within the copy of its result, at its step alone: there source and target are the same
+/// bytes, and an executor must not copy them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FitSchedule {
     /// What happens, in order.

@@ -38,7 +38,10 @@ impl fmt::Display for OverlapError {
         match self {
             Self::Schedule(mistake) => write!(f, "the schedule is wrong: {mistake}"),
             Self::Costs { operators, costs } => {
-                write!(f, "{costs} times for {operators} operators; each needs one")
+                write!(
+                    f,
+                    "the number of times is {costs}, and that of operators {operators}"
+                )
             }
             Self::Seconds {
                 step,

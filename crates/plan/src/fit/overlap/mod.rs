@@ -34,8 +34,8 @@
 //! [`FitSchedule::prefetched`](super::FitSchedule::prefetched) moves fetches for which operators
 //! wait before earlier operators, and gives their copies other bytes where that is needed.
 //!
-//! Invariant: no two copies ever have a byte in common while both are in use, whatever the times of
-//! the steps.
+//! Invariant: whatever the times of the steps, no two copies have a byte in common while both are
+//! in use, but for the operands of a concatenation that lie within its result.
 
 // A file uses only files above it in this list.
 mod error;
