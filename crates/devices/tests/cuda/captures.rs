@@ -17,7 +17,9 @@ use orionrt_devices::{
     cuda::{CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaStream},
 };
 
-use crate::support::{before_the_next_event, kernel, model, model_device, refusal, square};
+use crate::support::{
+    before_the_next_event, behind_the_next_event, kernel, model, model_device, refusal, square,
+};
 
 /// An arena of one range, a stream that uses it, a stream to capture, and what is captured.
 struct Bench {
@@ -177,14 +179,21 @@ fn an_event_that_became_part_of_a_graph_is_not_asked_for() {
             });
             has_begun.recv().unwrap();
         });
+        let mut end = Some(move || {
+            drop(recorded);
+            let ended = has_ended.recv().unwrap();
+            ended.expect("the capture stays valid");
+        });
+        if ends_before {
+            behind_the_next_event(end.take().unwrap());
+        }
         drop(block);
-        if !ends_before {
+        if let Some(end) = end {
             // The stream is still captured.
             assert!(bench.arena.allocate(BYTES + 1).is_err());
             is_of_capture(bench.arena.allocate(BYTES));
+            end();
         }
-        drop(recorded);
-        has_ended.recv().unwrap().expect("the capture stays valid");
         assert_eq!(bench.arena.stats().set_aside, BYTES);
         bench.arena.allocate(BYTES).unwrap();
     }

@@ -100,9 +100,11 @@ pub fn model(function: &str, argument: u32) -> u32 {
     }
 }
 
-/// What is done once when the model has accepted the next copy, and before its next event.
+/// What is done once: when the model has accepted the next copy, before its next event, and behind
+/// that event.
 static BEHIND_A_COPY: Act = Mutex::new(None);
 static BEFORE_AN_EVENT: Act = Mutex::new(None);
+static BEHIND_AN_EVENT: Act = Mutex::new(None);
 
 type Act = Mutex<Option<Box<dyn FnOnce() + Send>>>;
 
@@ -116,6 +118,11 @@ extern "C" fn before_an_event() {
     act.unwrap()();
 }
 
+extern "C" fn behind_an_event() {
+    let act = BEHIND_AN_EVENT.lock().unwrap().take();
+    act.unwrap()();
+}
+
 /// Has something done between the next copy and what comes behind it.
 pub fn on_the_next_copy(act: impl FnOnce() + Send + 'static) {
     *BEHIND_A_COPY.lock().unwrap() = Some(Box::new(act));
@@ -126,6 +133,12 @@ pub fn on_the_next_copy(act: impl FnOnce() + Send + 'static) {
 pub fn before_the_next_event(act: impl FnOnce() + Send + 'static) {
     *BEFORE_AN_EVENT.lock().unwrap() = Some(Box::new(act));
     have_called("model_before_an_event", before_an_event);
+}
+
+/// Has something done as soon as the next event was recorded.
+pub fn behind_the_next_event(act: impl FnOnce() + Send + 'static) {
+    *BEHIND_AN_EVENT.lock().unwrap() = Some(Box::new(act));
+    have_called("model_behind_an_event", behind_an_event);
 }
 
 fn have_called(by: &str, function: extern "C" fn()) {

@@ -4,7 +4,7 @@
 //! it, and then nothing of other streams but what an event demands. Work that lacks an event is
 //! therefore always done in the wrong order. Accesses are checked: memory that was freed, is not
 //! mapped or belongs to nobody ends the context, as it does on a device. Tests have calls refused,
-//! lose the device, act behind a copy or before an event, and count what is alive by the five
+//! lose the device, act behind a copy and around an event, and count what is alive by the six
 //! functions at the end.
 //!
 //! The kernels `square(x, n)` and `add(x, y, n)` are known by name; modules are not read.
@@ -110,8 +110,9 @@ static MODEL: Mutex<Option<Model>> = Mutex::new(None);
 /// What is called once, when the next copy was accepted.
 static BEHIND_A_COPY: Mutex<Option<extern "C" fn()>> = Mutex::new(None);
 
-/// What is called once, before the next event is recorded.
+/// What is called once, before the next event is recorded, and behind it.
 static BEFORE_AN_EVENT: Mutex<Option<extern "C" fn()>> = Mutex::new(None);
+static BEHIND_AN_EVENT: Mutex<Option<extern "C" fn()>> = Mutex::new(None);
 
 thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
@@ -718,7 +719,7 @@ pub extern "C" fn cuEventDestroy_v2(event: usize) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuEventRecord(event: usize, stream: usize) -> u32 {
     call_once(&BEFORE_AN_EVENT);
-    asked(|model| {
+    let answer = asked(|model| {
         let Some(at) = model.events.get_mut(&event) else {
             return INVALID_VALUE;
         };
@@ -728,7 +729,9 @@ pub extern "C" fn cuEventRecord(event: usize, stream: usize) -> u32 {
         at.is_captured = streams.get(&stream).is_some_and(|it| it.recording.is_some());
         let number = at.signalled;
         model.ask(stream, Work::Signal(event, number))
-    })
+    });
+    call_once(&BEHIND_AN_EVENT);
+    answer
 }
 
 #[unsafe(no_mangle)]
@@ -957,6 +960,15 @@ pub extern "C" fn model_behind_a_copy(call: extern "C" fn()) {
 #[unsafe(no_mangle)]
 pub extern "C" fn model_before_an_event(call: extern "C" fn()) {
     let mut next = BEFORE_AN_EVENT
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    *next = Some(call);
+}
+
+/// Calls a function once, when the next event was recorded.
+#[unsafe(no_mangle)]
+pub extern "C" fn model_behind_an_event(call: extern "C" fn()) {
+    let mut next = BEHIND_AN_EVENT
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     *next = Some(call);
