@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     error::DeviceMemoryError,
-    label::Label,
     properties::{DeviceKind, DeviceProperties, MemoryHeap},
 };
 
@@ -40,7 +39,6 @@ pub fn devices() -> Result<Vec<DeviceProperties>, DeviceMemoryError> {
 pub struct CudaDevice {
     context: Arc<CudaContext>,
     properties: Arc<DeviceProperties>,
-    label: Label,
     submissions: Arc<Submissions>,
 }
 
@@ -76,8 +74,7 @@ impl CudaDevice {
         });
         let properties = Arc::new(described.map_err(|error| asked.answered(error))?);
         Ok(Self {
-            label: Label::of_opened(&properties.name),
-            submissions: Submissions::of(&context),
+            submissions: Submissions::of(&context, &properties.name),
             context,
             properties,
         })
@@ -137,7 +134,10 @@ impl CudaDevice {
     ) -> Result<(), DeviceMemoryError> {
         match self.context == other.context {
             true => Ok(()),
-            false => Err(other.label.given_to(&self.label, what)),
+            false => Err(other
+                .submissions
+                .label()
+                .given_to(self.submissions.label(), what)),
         }
     }
 

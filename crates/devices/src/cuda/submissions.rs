@@ -25,7 +25,7 @@ use super::{
     driver::{Asked, is_of_capture},
     event::{EventState, RecordedEvent},
 };
-use crate::error::DeviceMemoryError;
+use crate::{error::DeviceMemoryError, label::Label};
 
 const FINISH: &str = "finish its work";
 
@@ -37,6 +37,8 @@ static CONTEXTS: Mutex<Vec<Weak<Submissions>>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub(super) struct Submissions {
     context: Arc<CudaContext>,
+    /// What errors call the device in this context, whoever opened it.
+    label: Label,
     list: Mutex<List>,
     /// The streams of the context that this crate knows, as one of them may be captured.
     streams: Mutex<Vec<Weak<driver::CudaStream>>>,
@@ -76,8 +78,9 @@ enum Work {
 }
 
 impl Submissions {
-    /// The submissions of a context, which are the same ones for all who use it.
-    pub fn of(context: &Arc<CudaContext>) -> Arc<Self> {
+    /// The submissions of a context on a device of this name, which are the same ones for all who
+    /// use the context.
+    pub fn of(context: &Arc<CudaContext>, device: &str) -> Arc<Self> {
         let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
         contexts.retain(|known| known.strong_count() > 0);
         let mut known = contexts.iter().filter_map(Weak::upgrade);
@@ -86,12 +89,18 @@ impl Submissions {
         }
         let new = Arc::new(Self {
             context: Arc::clone(context),
+            label: Label::of_opened(device),
             list: Mutex::default(),
             streams: Mutex::default(),
             later: Mutex::default(),
         });
         contexts.push(Arc::downgrade(&new));
         new
+    }
+
+    /// What errors call the device in this context.
+    pub fn label(&self) -> &Label {
+        &self.label
     }
 
     /// The context has this stream, as long as it lives.

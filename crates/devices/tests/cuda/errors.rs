@@ -107,6 +107,13 @@ fn what_is_of_another_context_is_refused() {
     names_both(square(&square_here, &theirs, &x).unwrap_err(), "a kernel");
     names_both(square(&square_here, &ours, &x).unwrap_err(), "a buffer");
     square(&square_there, &theirs, &x).unwrap();
+    // A context has one name, whoever opened it.
+    let again = CudaDevice::from_engine(device.context().clone()).unwrap();
+    let [one, other_one] = [&device, &again].map(|device| {
+        let stream = CudaStream::from_engine(device, theirs.stream().clone());
+        stream.unwrap_err().to_string()
+    });
+    assert_eq!(one, other_one);
     // Streams wait for events of other devices, too.
     ours.wait(&theirs.signal().unwrap()).unwrap();
     ours.finish().unwrap();
