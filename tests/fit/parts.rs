@@ -254,3 +254,23 @@ fn an_operand_that_is_written_over_at_the_same_step_does_not_fill_the_result() {
     let mistake = schedule.check(&graph, &with_parts(100)).unwrap_err();
     assert!(matches!(mistake.rule, FitRule::Overlap { .. }), "{mistake}");
 }
+
+#[test]
+fn an_operand_of_a_result_with_bytes_of_its_own_is_copied() {
+    let mut g = GraphBuilder::new();
+    let [x, p] = ["x", "p"].map(|name| g.tensor(name, bytes(10)));
+    let padded = g.tensor("padded", bytes(20));
+    g.op("p").reads([x]).writes([p]);
+    g.op("pad").part(p, padded, 0);
+    let graph = g.output(padded).build().expect("a chain");
+    let found = checked(&graph, &with_parts(100));
+    assert_eq!(place(&graph, &found, "p"), None);
+    // A schedule that has it within the result all the same.
+    let mut schedule = found.schedule().clone();
+    let copies = schedule.copies.iter_mut();
+    copies
+        .filter(|copy| [p, padded].contains(&copy.tensor))
+        .for_each(|copy| copy.offset = 40);
+    let mistake = schedule.check(&graph, &with_parts(100)).unwrap_err();
+    assert!(matches!(mistake.rule, FitRule::Overlap { .. }), "{mistake}");
+}

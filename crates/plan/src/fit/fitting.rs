@@ -66,6 +66,8 @@ impl Planner {
         for aliasing in levels.into_iter().filter(|&level| level <= most) {
             let error = match self.fit_sharing(graph, &fit.clone().aliasing(aliasing), &costs) {
                 Ok(fitted) => return Ok(fitted),
+                // A fault of the search, which less sharing would hide.
+                Err(error @ FitError::Schedule(_)) => return Err(error),
                 Err(error) => error,
             };
             // Parts are harder to place.
