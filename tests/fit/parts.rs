@@ -1,6 +1,8 @@
 //! Operands that lie within the results of concatenations: nothing is copied, and the result needs
 //! no bytes beside theirs.
 
+use std::alloc::Layout;
+
 use orionrt::{
     Aliasing, Graph, GraphBuilder, Planner, TensorId,
     fit::{Fit, FitAction, FitError, FitRule, Fitted, OperatorCosts, SlowMemory, TensorCopy},
@@ -273,4 +275,26 @@ fn an_operand_of_a_result_with_bytes_of_its_own_is_copied() {
         .for_each(|copy| copy.offset = 40);
     let mistake = schedule.check(&graph, &with_parts(100)).unwrap_err();
     assert!(matches!(mistake.rule, FitRule::Overlap { .. }), "{mistake}");
+}
+
+/// `p` is aligned to eight bytes, and begins `r`, which is not.
+#[test]
+fn a_result_with_an_aligned_operand_lies_within_another_one_only_where_that_stays_aligned() {
+    let fitted_at = |before: usize| {
+        let mut g = GraphBuilder::new();
+        let [x, y] = ["x", "y"].map(|name| g.tensor(name, bytes(1)));
+        let p = g.tensor("p", Layout::from_size_align(8, 8).expect("small"));
+        let [t, r] = [("t", before), ("r", 8)].map(|(name, size)| g.tensor(name, bytes(size)));
+        let s = g.tensor("s", bytes(8 + before));
+        g.op("make p").reads([x]).writes([p]);
+        g.op("copy").part(p, r, 0);
+        g.op("make t").reads([x]).writes([t]);
+        g.op("join").part(t, s, 0).part(r, s, before as u64);
+        g.op("end").reads([s]).writes([y]);
+        let graph = g.output(y).build().expect("five operators");
+        let fitted = checked(&graph, &with_parts(100));
+        ["p", "r"].map(|name| place(&graph, &fitted, name).map(|within| within.offset))
+    };
+    assert_eq!(fitted_at(4), [Some(0), None]);
+    assert_eq!(fitted_at(16), [Some(16), Some(16)]);
 }

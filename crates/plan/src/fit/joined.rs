@@ -2,7 +2,8 @@
 //!
 //! Stands on [`Emitted`]. A result is joined if all of its operands are whole copies that end with
 //! the concatenation: their bytes are then a part of those that the result needs from that step on.
-//! A result may itself be an operand of another concatenation, and lie within that.
+//! A result may itself be an operand of another concatenation, and lie within that, at a multiple
+//! of the alignments of all copies that lie within it.
 //!
 //! ```text
 //! step        0     1     2        a is written or fetched at 0, b at 1; r is joined of both at 2
@@ -18,11 +19,8 @@ use alloc::{vec, vec::Vec};
 
 use super::{
     emitted::{Action, CopyKind, Emitted},
-    model::Model,
+    model::{MOST_WITHIN, Model},
 };
-
-/// The most copies that lie within one, directly or not.
-const MOST_WITHIN: usize = 512;
 
 impl Emitted {
     /// Puts copies of operands within those of results wherever that is possible.
@@ -32,18 +30,29 @@ impl Emitted {
         }
         let mut placed: Vec<(u32, (u32, u64))> = Vec::new();
         let mut counts = vec![0; self.copies.len()];
+        // The greatest alignment of a copy and of those within it.
+        let alignments = self.copies.iter();
+        let alignments = alignments.map(|copy| model.root(copy.root).alignment.max(1));
+        let mut alignments: Vec<u64> = alignments.collect();
         for (step, (action, reads, writes)) in self.steps().enumerate() {
             let (Action::Run(op) | Action::Rerun(op)) = action else {
                 continue;
             };
             for join in &model.ops[op as usize].joins {
                 let operands = join.parts.iter().map(|&(read, start)| (reads[read], start));
-                let ends_here = |(copy, _)| self.ends_at(step, copy) && !writes.contains(&copy);
+                let may_lie = |(copy, start): (u32, u64)| {
+                    let is_aligned = start % alignments[copy as usize] == 0;
+                    is_aligned && self.ends_at(step, copy) && !writes.contains(&copy)
+                };
                 let within = operands.clone().map(|(copy, _)| 1 + counts[copy as usize]);
                 let count: usize = within.sum();
-                if count <= MOST_WITHIN && operands.clone().all(ends_here) {
+                if count <= MOST_WITHIN && operands.clone().all(may_lie) {
                     let result = writes[join.product];
                     counts[result as usize] = count;
+                    let most = operands.clone().map(|(copy, _)| alignments[copy as usize]);
+                    let most = most.max().unwrap_or(1);
+                    let own = &mut alignments[result as usize];
+                    *own = most.max(*own);
                     placed.extend(operands.map(|(copy, start)| (copy, (result, start))));
                 }
             }

@@ -126,6 +126,9 @@ pub(super) struct Product {
     pub(super) writes: Writes,
 }
 
+/// The most copies that lie within one, directly or not.
+pub(super) const MOST_WITHIN: usize = 512;
+
 /// A result that is all of some operands, one beside the other. Where they lie within it, there is
 /// nothing to copy.
 #[derive(Debug)]

@@ -3,18 +3,22 @@
 //! Stands on both. It goes through the operators in order and counts the versions of each root.
 //! Invariant: an operand is the version that was written last before its operator.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec,
+    vec::Vec,
+};
 
 use super::{
     costs::OperatorCosts,
     model::{
-        Compressed, Idle, Join, Model, ModelOp, NONE, Operand, Product, Root, Use, Writes,
-        moment_before, op_moment,
+        Compressed, Idle, Join, MOST_WITHIN, Model, ModelOp, NONE, Operand, Product, Root, Use,
+        Writes, moment_before, op_moment,
     },
     options::Fit,
     range_tree::RangeTree,
 };
-use crate::graph::{Graph, Op, TensorSet};
+use crate::graph::{Graph, Op, Part, TensorSet};
 use crate::ids::TensorId;
 use crate::lifetimes::{Aliasing, Lifetimes};
 
@@ -55,11 +59,21 @@ impl Model {
 
 /// The results of an operator that are made of whole operands, each a root of its own.
 fn joins(builder: &ModelBuilder<'_>, op: &Op) -> Vec<Join> {
+    let positions = op.reads().iter().enumerate();
+    let positions: BTreeMap<TensorId, usize> = positions.map(|(at, &id)| (id, at)).collect();
+    let mut parts: BTreeMap<TensorId, Vec<&Part>> = BTreeMap::new();
+    for part in op.parts() {
+        if builder.size(part.operand) > 0 {
+            parts.entry(part.result).or_default().push(part);
+        }
+    }
     let results = op.writes().iter().enumerate();
     let joins = results.filter_map(|(product, &result)| {
         let row = builder.lifetimes.get(result)?;
-        let parts = op.parts().iter().filter(|part| part.result == result);
-        let parts = parts.filter(|part| builder.size(part.operand) > 0);
+        let parts = parts.get(&result)?;
+        if parts.len() > MOST_WITHIN {
+            return None;
+        }
         let (mut found, mut roots, mut filled) = (Vec::new(), BTreeSet::new(), 0);
         for part in parts {
             let root = builder.root_of[part.operand.index()];
@@ -71,8 +85,7 @@ fn joins(builder: &ModelBuilder<'_>, op: &Op) -> Vec<Join> {
                 return None;
             }
             filled += size;
-            let position = op.reads().iter().position(|&read| read == part.operand)?;
-            found.push((position, part.offset));
+            found.push((*positions.get(&part.operand)?, part.offset));
         }
         // Parts of one result have no bytes in common.
         let is_filled = row.within.is_none() && filled == row.size && filled > 0;
