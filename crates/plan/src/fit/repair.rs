@@ -101,23 +101,25 @@ impl Search<'_> {
                 });
             }
             let mut loads = Loads::new(&fast, &slow, self.capacity);
-            if !self.round(&mut choices, &mut loads, rule, banned) {
+            if !self.round(&mut choices, &mut loads, rule, banned, always) {
                 return None;
             }
         }
         None
     }
 
-    /// Chooses until no moment is too full by estimates. False if nothing could be chosen.
+    /// Chooses until no moment is too full by estimates. False if nothing could be chosen, or if
+    /// the work is over and this is not to be done always.
     fn round(
         &mut self,
         choices: &mut Choices,
         loads: &mut Loads,
         rule: Rule,
         banned: &[Banned],
+        always: bool,
     ) -> bool {
         let mut made = 0;
-        loop {
+        while always || !self.is_over() {
             let (moment, load) = loads.fast.fullest();
             if load <= self.capacity as i64 {
                 return true;
@@ -128,6 +130,7 @@ impl Search<'_> {
                 return made > 0 || self.give_up_kept(choices, moment);
             }
         }
+        false
     }
 
     /// Makes picks until a moment is not too full by estimates, or none are left.
@@ -178,7 +181,7 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::fit::model::Model;
-    use crate::fit::{Fit, OperatorCosts};
+    use crate::fit::{Fit, OperatorCosts, SlowMemory};
     use crate::graph::GraphBuilder;
     use core::{alloc::Layout, cell::Cell};
 
@@ -216,5 +219,43 @@ mod tests {
             [tails[root(0)], tails[root(1)]],
             [Tail::Again(2), Tail::Gone]
         );
+    }
+
+    #[test]
+    fn a_round_ends_with_the_work_unless_it_is_done_always() {
+        let mut g = GraphBuilder::new();
+        let sizes = [("x", 1), ("a", 2), ("b", 2), ("c", 1), ("y", 1)];
+        let tensors = sizes.map(|(name, size)| {
+            let layout = Layout::from_size_align(size, 1).expect("small");
+            g.tensor(name, layout)
+        });
+        let [x, a, b, c, y] = tensors;
+        g.op("first").reads([x]).writes([a]);
+        // `x` is idle, and there is one byte too few.
+        g.op("second").reads([a]).writes([b]);
+        g.op("third").reads([b]).writes([c]);
+        g.op("fourth").reads([c, x]).writes([y]);
+        let graph = g.output(y).build().expect("a chain");
+        let costs = OperatorCosts::from_seconds([1.0; 4]).expect("not negative");
+        let fit = Fit::within(4).slow(SlowMemory::new(10, 1.0));
+        let model = Model::new(&graph, &costs, &fit);
+        let mut search = Search {
+            model: &model,
+            capacity: 4,
+            slow_capacity: 10,
+            work: 0,
+            visited: Cell::default(),
+            goal: 0.0,
+            cancels: &[],
+        };
+        let banned = search.nothing_banned();
+        let has_chosen = [false, true].map(|always| {
+            let mut choices = Choices::new(&model);
+            let emitted = search.emitted(&choices).expect("nothing is missing");
+            let fast = emitted.fast_loads(&model);
+            let mut loads = Loads::new(&fast, &emitted.slow_loads(&model), 4);
+            search.round(&mut choices, &mut loads, Rule::ALL[0], &banned, always)
+        });
+        assert_eq!(has_chosen, [false, true]);
     }
 }
