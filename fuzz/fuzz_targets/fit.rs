@@ -15,7 +15,7 @@ use orionrt::{
 };
 use orionrt_testing::{
     fit_changes::change,
-    fit_clock::{Speeds, Time, in_order_of_time, simulated},
+    fit_clock::{Speeds, Time, has_room, in_order_of_time, simulated},
     fit_instances::sizes_of,
     fit_machine::computes,
     graphs::{self, MadeOp, Written},
@@ -136,6 +136,8 @@ impl Case {
         let times = overlap.steps().iter().map(|step| step.start..step.end);
         let times: Vec<Time> = times.collect();
         assert_eq!(times, simulated(graph, schedule, speeds));
+        let slow = self.slow().map_or(0, |slow| slow.capacity);
+        assert!(has_room(graph, schedule, &times, [fit.capacity(), slow]));
         for sorted in in_order_of_time(schedule, &times) {
             assert!(computes(graph, &sorted, sizes_of(schedule, graph)));
         }
@@ -159,6 +161,8 @@ fuzz_target!(|case: Case| {
     let planner = Planner::new().nodes(1000);
     let early = fitted.prefetched(&graph, &fit, &case.costs(&graph), &planner);
     let early = early.expect("it passes the check");
+    let alone = schedule.prefetched(&graph, &fit, &case.costs(&graph), &planner);
+    assert_eq!(alone.as_ref(), Ok(early.schedule()));
     assert!(early.fast_plan().peak() <= fit.capacity());
     assert!(case.judge(&graph, early.schedule()) <= seconds);
     let mut changed = schedule.clone();

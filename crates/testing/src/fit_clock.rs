@@ -9,9 +9,7 @@ use std::ops::Range;
 
 use orionrt_plan::{
     Graph,
-    fit::{
-        Compression, CopyId, FitAction, FitSchedule, Memory, OperatorCosts, SlowMemory, TensorCopy,
-    },
+    fit::{Compression, CopyId, FitAction, FitSchedule, Memory, OperatorCosts, SlowMemory},
 };
 
 /// What a machine is capable of.
@@ -198,19 +196,65 @@ fn uses(schedule: &FitSchedule, times: &[Time]) -> Vec<Option<Time>> {
     uses
 }
 
-/// Whether the first copy lies within the second one, and ends with the step with which that
-/// begins: as an operand of a concatenation that has nothing to do.
-fn is_joined(graph: &Graph, schedule: &FitSchedule, part: usize, whole: usize) -> bool {
-    let [part, whole] = [part, whole].map(|at| &schedule.copies[at]);
-    let end = |of: &TensorCopy| of.offset + of.bytes(graph);
-    let at_once = part.steps.start < whole.steps.start && part.steps.end == whole.steps.start + 1;
-    let is_inside = whole.offset <= part.offset && end(part) <= end(whole);
-    at_once && is_inside && part.memory == whole.memory
+/// An operand that lies within the result of a concatenation which has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JoinedPart {
+    /// The copy of the operand.
+    pub part: CopyId,
+    /// That of the result.
+    pub whole: CopyId,
+    /// Where in the result the operand begins.
+    pub start: u64,
 }
 
-/// Whether, at these times, copies that are in use together have no byte in common, but for those
-/// that are joined, and those in each memory never have more bytes than its capacity, first that of
-/// the fast one.
+/// Where operands lie within the results of concatenations: each copy that one reads, ends there,
+/// and is where the graph says in a copy that begins there, with the step.
+fn joined_at_steps(graph: &Graph, schedule: &FitSchedule) -> Vec<(usize, JoinedPart)> {
+    let mut all = Vec::new();
+    for (step, what) in schedule.steps.iter().enumerate() {
+        let (FitAction::Run(op) | FitAction::Rerun(op)) = what.action else {
+            continue;
+        };
+        let op = &graph.ops()[op.index()];
+        for part in op.parts() {
+            let read = op.reads().iter().position(|&id| id == part.operand);
+            let write = op.writes().iter().position(|&id| id == part.result);
+            let [read, write] = [
+                what.reads[read.expect("it is read")],
+                what.writes[write.expect("it is written")],
+            ];
+            let [operand, result] = [read, write].map(|id| &schedule.copies[id.index()]);
+            let at_once = operand.steps.start < step
+                && operand.steps.end == step + 1
+                && result.steps.start == step;
+            let is_there = operand.offset == result.offset + part.offset;
+            if at_once && is_there && operand.memory == result.memory && read != write {
+                let joined = JoinedPart {
+                    part: read,
+                    whole: write,
+                    start: part.offset,
+                };
+                all.push((step, joined));
+            }
+        }
+    }
+    all
+}
+
+/// The operands that lie within results, in order of their copies.
+pub fn joins(graph: &Graph, schedule: &FitSchedule) -> Vec<JoinedPart> {
+    let all = joined_at_steps(graph, schedule).into_iter();
+    let mut all: Vec<JoinedPart> = all
+        .map(|(_, joined)| joined)
+        .filter(|joined| schedule.copies[joined.part.index()].bytes(graph) > 0)
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+/// Whether, at these times, copies that are in use together have no byte in common, but for the
+/// operands and the result of a concatenation while that runs, and those in each memory never have
+/// more bytes than its capacity, first that of the fast one.
 pub fn has_room(
     graph: &Graph,
     schedule: &FitSchedule,
@@ -223,12 +267,24 @@ pub fn has_room(
         .filter_map(|(at, of)| Some((at, of?)))
         .collect();
     let meet = |a: &Time, b: &Time| a.start < b.end && b.start < a.end;
+    let all_joined = joined_at_steps(graph, schedule);
+    let is_joined = |part: usize, whole: usize| {
+        let is_it =
+            |joined: &JoinedPart| (joined.part.index(), joined.whole.index()) == (part, whole);
+        let step = all_joined.iter().find(|(_, joined)| is_it(joined));
+        step.map(|&(step, _)| &times[step])
+    };
     let is_apart = used.iter().all(|(one, a)| {
         let mut others = used.iter().filter(|(other, _)| other != one);
         others.all(|&(other, ref b)| {
-            let joined = |part, whole| is_joined(graph, schedule, part, whole);
+            // Together only while the concatenation runs.
+            let joined = |(part, of): (usize, &Time), (whole, from): (usize, &Time)| {
+                let join = is_joined(part, whole);
+                join.is_some_and(|join| of.end <= join.end && join.start <= from.start)
+            };
             let is_common = common(graph, schedule, *one, other);
-            !meet(a, b) || !is_common || joined(*one, other) || joined(other, *one)
+            let is_either = || joined((*one, a), (other, b)) || joined((other, b), (*one, a));
+            !meet(a, b) || !is_common || is_either()
         })
     });
     let load = |at: f64, memory: Memory| {
@@ -236,7 +292,7 @@ pub fn has_room(
         let there: Vec<usize> = there.map(|&(copy, _)| copy).collect();
         let has_own = |part: &&usize| {
             let mut wholes = there.iter();
-            !wholes.any(|&whole| is_joined(graph, schedule, **part, whole))
+            !wholes.any(|&whole| is_joined(**part, whole).is_some())
         };
         let copies = there.iter().filter(has_own);
         let copies = copies.map(|&copy| &schedule.copies[copy]);

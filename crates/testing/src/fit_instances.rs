@@ -1,6 +1,8 @@
 //! Graphs with views, results in place and concatenations, and what to fit them into: less than
 //! they need at once, by one means or two, at costs that are known.
 
+use std::ops::{Range, RangeInclusive};
+
 use orionrt_plan::{
     Aliasing, Graph, GraphBuilder, TensorId,
     fit::{Codec, Compression, Fit, FitSchedule, Memory, OperatorCosts, SlowMemory},
@@ -73,8 +75,26 @@ pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
         sharing_graphs(14, 12).prop_map(donated),
         joining_graphs(14),
     ];
-    let memories = (3..=10u64, 1..4u32, 1..4u32, 0..3u8);
-    let options = (any::<bool>(), 0..3u8, aliasing, any::<bool>(), 0..5u8);
+    instances(graph, aliasing, 3..=10, [0..3, 0..3])
+}
+
+/// Graphs with concatenations whose operands lie within the results, which mostly fit, with a slow
+/// memory from which some inputs are fetched.
+pub fn roomy_fit_instances() -> impl Strategy<Value = FitInstance> {
+    let graph = joining_graphs(14);
+    instances(graph, Just(Aliasing::Parts), 8..=15, [1..3, 1..4])
+}
+
+/// Instances of graphs, with capacities in tenths of their loads. There is no slow memory in the
+/// first of three ways, and no recomputation in the second. So many of three inputs are stored.
+fn instances(
+    graph: impl Strategy<Value = Graph>,
+    aliasing: impl Strategy<Value = Aliasing>,
+    tenths: RangeInclusive<u64>,
+    [ways, stored]: [Range<u8>; 2],
+) -> impl Strategy<Value = FitInstance> {
+    let memories = (tenths, 1..4u32, 1..4u32, ways);
+    let options = (any::<bool>(), stored, aliasing, any::<bool>(), 0..5u8);
     (graph, memories, options).prop_map(|(graph, memories, options)| {
         let (part, write, read, ways) = memories;
         let (reorder, stored, aliasing, has_costs, compression) = options;

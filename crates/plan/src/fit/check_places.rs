@@ -52,6 +52,8 @@ impl Check<'_> {
         // Those that have bytes now: by when they end, and by where they begin.
         let mut ends: BTreeSet<(usize, usize)> = BTreeSet::new();
         let mut placed: [BTreeMap<u64, usize>; 2] = Default::default();
+        // The results that are joined at the step that was looked at last.
+        let (mut joined_at, mut joined) = (usize::MAX, BTreeMap::new());
         for i in births {
             let copy = &copies[i];
             while let Some(&(end, gone)) = ends.first() {
@@ -69,8 +71,13 @@ impl Check<'_> {
                     .map(|(_, &other)| other)
             };
             if met(there).is_some() {
+                if joined_at != copy.steps.start {
+                    joined_at = copy.steps.start;
+                    joined = self.joined_at(joined_at);
+                }
                 // Copies that it is joined of hand their bytes over.
-                for operand in self.joined_to(CopyId::new(i as u32)) {
+                let operands = joined.get(&CopyId::new(i as u32));
+                for operand in operands.into_iter().flatten() {
                     let of = &copies[operand.index()];
                     if there.get(&of.offset) == Some(&operand.index()) {
                         there.remove(&of.offset);

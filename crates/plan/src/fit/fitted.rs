@@ -12,6 +12,7 @@ use super::{
     options::Fit,
     overlap::OverlapError,
     placed,
+    rows_within::put_within,
     schedule::{FitSchedule, Memory, TensorCopy},
     search::Solution,
 };
@@ -19,7 +20,7 @@ use crate::graph::Graph;
 use crate::ids::OpId;
 use crate::lifetimes::{Aliasing, Lifetimes};
 use crate::plan::Plan;
-use crate::planner::Planner;
+use crate::planner::{Planner, PlannerError};
 
 /// A graph fitted into a capacity: a schedule, a plan for each memory, and what it costs.
 ///
@@ -106,15 +107,18 @@ impl Fitted {
         let schedule = self.schedule.prefetched(graph, fit, costs, planner)?;
         let plan = |plan: &Plan, memory: Memory| {
             let copies = schedule.copies.iter();
-            plan_of(plan, copies.filter(|copy| copy.memory == memory))
+            let copies = copies.filter(|copy| copy.memory == memory);
+            plan_of(plan, copies).map_err(OverlapError::Plan)
         };
-        let plans = plan(&self.fast, Memory::Fast).zip(plan(&self.slow, Memory::Slow));
-        let mut early = self.clone();
-        if let Some((fast, slow)) = plans {
-            early.load = fast.load();
-            (early.schedule, early.fast, early.slow) = (schedule, fast, slow);
-        }
-        Ok(early)
+        let fast = plan(&self.fast, Memory::Fast)?;
+        let slow = plan(&self.slow, Memory::Slow)?;
+        Ok(Self {
+            load: fast.load(),
+            schedule,
+            fast,
+            slow,
+            ..self.clone()
+        })
     }
 
     /// What an executor does, with the offset of each copy.
@@ -169,16 +173,26 @@ impl Fitted {
 }
 
 /// The plan of one memory with its copies where and when a schedule has them.
-fn plan_of<'c>(plan: &Plan, copies: impl Iterator<Item = &'c TensorCopy>) -> Option<Plan> {
-    let mut offsets = Vec::new();
-    let rows = plan.lifetimes().iter().zip(copies);
-    let rows = rows.map(|((_, name, row), copy)| {
+fn plan_of<'c>(
+    plan: &Plan,
+    copies: impl Iterator<Item = &'c TensorCopy>,
+) -> Result<Plan, PlannerError> {
+    let (mut rows, mut places, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+    for ((id, name, row), copy) in plan.lifetimes().iter().zip(copies) {
         let mut row = *row;
+        let own = (id.index(), 0);
+        let within = row.within.take();
+        places.push(within.map_or(own, |within| (within.root.index(), within.offset)));
         [row.lower, row.upper] = [copy.steps.start, copy.steps.end].map(|step| step as i64);
+        rows.push((name, row));
         offsets.push(copy.offset);
-        (name, row)
-    });
-    let lifetimes = Lifetimes::from_named(rows).ok()?;
-    let moved = Plan::new(lifetimes, offsets).ok()?;
-    Some(moved.with_strategy(plan.strategy()))
+    }
+    let needs = put_within(&mut rows, places);
+    let lifetimes = Lifetimes::from_named(rows).map_err(PlannerError::Lifetimes)?;
+    let moved = Plan::new(lifetimes.with_needs_of_parts(needs), offsets);
+    let moved = moved.map_err(|error| PlannerError::Strategy {
+        name: plan.strategy().into(),
+        error,
+    })?;
+    Ok(moved.with_strategy(plan.strategy()))
 }

@@ -79,6 +79,7 @@ mod tails;
 mod exchange;
 mod kicks;
 mod solve;
+mod rows_within;
 mod overlap;
 mod error;
 mod requirements;

@@ -4,21 +4,21 @@
 //! offset that it has in the plan of its memory.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     format,
     string::{String, ToString},
-    vec,
     vec::Vec,
 };
 
 use super::{
     emitted::{Action, CopyKind, Emitted, RootCopy},
     model::Model,
+    rows_within::put_within,
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
 };
 use crate::graph::Graph;
 use crate::ids::{OpId, TensorId};
-use crate::lifetimes::{Lifetime, Lifetimes, Piece};
+use crate::lifetimes::{Lifetime, Lifetimes};
 use crate::plan::Plan;
 use crate::planner::{Planner, PlannerError};
 
@@ -45,43 +45,14 @@ pub(super) fn plan(
         let row = Lifetime::new(lower, upper, copy.size(model)).with_alignment(alignment);
         rows.push((names.next(graph, root.tensor, copy.root), row));
     }
-    let needs = put_within(emitted, &copies, &mut rows);
+    let places = copies.iter().filter_map(|&copy| {
+        let (whole, start) = emitted.place(copy as u32);
+        Some((copies.binary_search(&(whole as usize)).ok()?, start))
+    });
+    let needs = put_within(&mut rows, places);
     let lifetimes = Lifetimes::from_named(rows).map_err(PlannerError::Lifetimes)?;
     let lifetimes = lifetimes.with_needs_of_parts(needs);
     planner.clone().capacity(capacity).plan(&lifetimes)
-}
-
-/// Puts the rows of operands within those of the results that they are joined to. Of each result,
-/// returns what is needed of it, and when. The rows are those of `copies`, in ascending order.
-fn put_within(
-    emitted: &Emitted,
-    copies: &[usize],
-    rows: &mut [(String, Lifetime)],
-) -> Vec<(usize, Vec<Piece>)> {
-    let mut needs: BTreeMap<usize, Vec<Piece>> = BTreeMap::new();
-    for (row, &copy) in copies.iter().enumerate() {
-        let (place, start) = emitted.place(copy as u32);
-        let Ok(whole) = copies.binary_search(&(place as usize)) else {
-            continue;
-        };
-        if whole == row {
-            continue;
-        }
-        let own = rows[row].1;
-        let of = &mut rows[whole].1;
-        let pieces = needs
-            .entry(whole)
-            .or_insert_with(|| vec![Piece::new(of.steps(), 0..of.size)]);
-        // In its last step, it is a part of a result that has more bytes.
-        pieces.push(Piece::new(
-            own.lower..own.upper - 1,
-            start..start + own.size,
-        ));
-        of.lower = of.lower.min(own.lower);
-        of.alignment = of.alignment.max(own.alignment);
-        rows[row].1 = own.with_root(TensorId::new(whole as u32), start);
-    }
-    needs.into_iter().collect()
 }
 
 /// The schedule with the offsets of both plans. `order[i]` is the operator at step i of the model.

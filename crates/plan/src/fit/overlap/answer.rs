@@ -106,7 +106,7 @@ impl FitSchedule {
     ///
     /// # Errors
     /// If the schedule does not pass [`check`](Self::check), if there is not one time for each
-    /// operator, or if a step takes no finite time.
+    /// operator, or if the steps take no finite time.
     pub fn overlapped(
         &self,
         graph: &Graph,

@@ -6,7 +6,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::{
-    super::schedule::{FitSchedule, Memory},
+    super::schedule::{CopyId, FitSchedule, FitStep, Memory},
     free_bytes::{FreeBytes, Since},
     seconds::Unit,
 };
@@ -152,7 +152,34 @@ impl<'s> Pass<'s> {
                 }
             }
         }
+        self.join(step, &mut latest);
         latest.0
+    }
+
+    /// The operands whose bytes a step joins to a result have to be free of what else uses them: a
+    /// spill may still read them.
+    fn join(&self, step: &FitStep, latest: &mut Latest) {
+        let in_fast = |copy: &CopyId| {
+            let (of, size) = (
+                &self.schedule.copies[copy.index()],
+                self.sizes[copy.index()],
+            );
+            let is_there = of.memory == Memory::Fast && size > 0;
+            is_there.then(|| of.offset..of.offset + size)
+        };
+        let fresh = step.writes.iter();
+        let fresh = fresh.filter(|copy| !self.copies[copy.index()].is_used);
+        let mut fresh: Vec<_> = fresh.filter_map(in_fast).collect();
+        fresh.sort_unstable_by_key(|bytes| bytes.start);
+        for copy in &step.reads {
+            let Some(bytes) = in_fast(copy) else {
+                continue;
+            };
+            let below = fresh.partition_point(|of| of.start < bytes.end);
+            if below > 0 && fresh[below - 1].end > bytes.start {
+                latest.after(self.copies[copy.index()].used);
+            }
+        }
     }
 
     /// Notes the times of a step.

@@ -1,11 +1,12 @@
 //! Why the times of a schedule cannot be told.
 //!
-//! Stands on [`FitMistake`]. Every kind names the step and what was expected.
+//! Stands on [`FitMistake`] and [`PlannerError`]. Every kind names the step and what was expected.
 
 use alloc::string::String;
 use core::fmt;
 
 use super::super::mistake::FitMistake;
+use crate::planner::PlannerError;
 
 /// Why [`FitSchedule::overlapped`](crate::fit::FitSchedule::overlapped) or
 /// [`FitSchedule::prefetched`](crate::fit::FitSchedule::prefetched) has no answer.
@@ -31,6 +32,13 @@ pub enum OverlapError {
         /// The time of the step in seconds.
         seconds: f64,
     },
+    /// The steps take no finite time together, though each of them does.
+    Sum {
+        /// The step at which their time is not finite any more.
+        step: usize,
+    },
+    /// The copies of the schedule are no plan of their memory.
+    Plan(PlannerError),
 }
 
 impl fmt::Display for OverlapError {
@@ -52,6 +60,13 @@ impl fmt::Display for OverlapError {
                 "step {step} ('{subject}') takes {seconds} s; expected a finite number that is not \
                  negative"
             ),
+            Self::Sum { step } => write!(
+                f,
+                "the steps up to step {step} take no finite time together; expected a sum of at \
+                 most {:e} s",
+                f64::MAX
+            ),
+            Self::Plan(error) => write!(f, "the schedule has no plan: {error}"),
         }
     }
 }
@@ -60,6 +75,7 @@ impl core::error::Error for OverlapError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Schedule(mistake) => Some(mistake),
+            Self::Plan(error) => Some(error),
             _ => None,
         }
     }

@@ -44,6 +44,7 @@ mod free_bytes;
 mod clock;
 mod answer;
 mod moved;
+mod wholes;
 mod place;
 mod blame;
 mod prefetch;

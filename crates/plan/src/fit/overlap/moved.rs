@@ -4,6 +4,8 @@
 //! at those steps at which it had them. Invariant: the schedule computes what it did before, if the
 //! fetched copy has bytes of its own from its new step on.
 
+use alloc::vec;
+
 use super::super::schedule::{CopyId, FitAction, FitSchedule};
 
 /// The steps of a fetch: where it is, and the earliest step at which what it reads is there.
@@ -40,8 +42,14 @@ pub(super) fn fetch_of(schedule: &FitSchedule, copy: CopyId) -> Option<Fetch> {
 pub(super) fn with_fetch_at(schedule: &FitSchedule, from: usize, to: usize) -> FitSchedule {
     let mut moved = schedule.clone();
     moved.steps[to..=from].rotate_right(1);
-    for copy in &mut moved.copies {
-        if (to..from).contains(&copy.steps.start) {
+    let mut is_input = vec![false; schedule.copies.len()];
+    for input in schedule.inputs.iter().flatten() {
+        is_input[input.index()] = true;
+    }
+    for (copy, is_input) in moved.copies.iter_mut().zip(is_input) {
+        if is_input {
+            // The caller fills it before the first step, wherever the fetch is.
+        } else if (to..from).contains(&copy.steps.start) {
             copy.steps.start += 1;
         } else if copy.steps.start == from {
             copy.steps.start = from + 1;

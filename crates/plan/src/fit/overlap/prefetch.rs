@@ -2,7 +2,8 @@
 //!
 //! Stands on `clock`, `moved`, `place` and `blame`. Fetches for which operators wait are moved in
 //! turn: as far back as the capacity allows, or else half as far, and so on. A move is kept if the
-//! schedule takes less time. Work is counted in simulated steps, and no clock is looked at.
+//! schedule takes less time. Work is counted in steps of schedules that are tried, also of those
+//! for which there are no bytes, and no clock is looked at.
 //! Invariant: each schedule that is kept has passed the check and takes less time than the one
 //! before.
 
@@ -20,6 +21,7 @@ use super::{
     moved::{fetch_of, with_fetch_at},
     place::{alignment, fits_beside, loads, place_anew},
     seconds::{Unit, step_seconds},
+    wholes::Wholes,
 };
 use crate::graph::Graph;
 use crate::planner::{Cancel, Planner};
@@ -30,11 +32,16 @@ const MOST_PLANS: usize = 16;
 /// The nodes that the planner visits for that.
 const PLAN_NODES: u64 = 20_000;
 
+/// How many steps are looked at in the time in which one is tried.
+const STEPS_LOOKED_AT: usize = 8;
+
 /// A schedule and its times.
 struct Timed {
     schedule: FitSchedule,
     units: Vec<Unit>,
     clock: Clock,
+    /// The load of the fast memory at each step.
+    loads: Vec<u64>,
 }
 
 struct Prefetch<'p> {
@@ -43,7 +50,8 @@ struct Prefetch<'p> {
     costs: &'p OperatorCosts,
     planner: &'p Planner,
     alignment: u64,
-    /// The steps that may still be simulated.
+    wholes: Wholes,
+    /// The steps of schedules that may still be tried.
     work: u64,
     plans: usize,
 }
@@ -53,8 +61,9 @@ impl FitSchedule {
     /// [transfers run beside operators](Self::overlapped). Copies stay within the capacity of the
     /// fast memory; where those that are fetched earlier need other bytes, they get others, and if
     /// need be `planner` places all copies of the fast memory anew. What is moved, recomputed and
-    /// compressed stays the same. The search does as much work as [`Fit::work`] says, and ends
-    /// where the planner is [cancelled](Planner::cancelled_by).
+    /// compressed stays the same. The search does as much work as [`Fit::work`] says, counted in
+    /// steps of the schedules that it tries, and ends where the planner is
+    /// [cancelled](Planner::cancelled_by).
     ///
     /// The answer passes [`check`](Self::check) and never takes more time than this schedule.
     /// [`operators_ahead`](Self::operators_ahead) tells how far ahead a fetch is.
@@ -106,9 +115,11 @@ impl FitSchedule {
             costs,
             planner,
             alignment: alignment(graph, planner),
+            wholes: Wholes::new(self, graph, fit),
             work: fit.work,
             plans: MOST_PLANS,
         };
+        prefetch.spend(self.steps.len());
         let mut best = prefetch.timed(self.clone())?;
         while prefetch.round(&mut best) {}
         Ok(best.schedule)
@@ -135,17 +146,22 @@ impl FitSchedule {
 }
 
 impl Prefetch<'_> {
-    fn timed(&mut self, schedule: FitSchedule) -> Result<Timed, OverlapError> {
+    fn timed(&self, schedule: FitSchedule) -> Result<Timed, OverlapError> {
         let seconds = step_seconds(&schedule, self.graph, self.fit, self.costs)?;
         let actions = schedule.steps.iter().map(|step| step.action);
         let units: Vec<Unit> = actions.map(|of| Unit::of(of, self.fit)).collect();
         let clock = times(&schedule, self.graph, &units, &seconds);
-        self.work = self.work.saturating_sub(units.len() as u64);
         Ok(Timed {
+            loads: loads(&schedule, self.graph, &self.wholes),
             schedule,
             units,
             clock,
         })
+    }
+
+    /// Counts steps of a schedule as work.
+    fn spend(&mut self, steps: usize) {
+        self.work = self.work.saturating_sub(steps as u64);
     }
 
     fn is_over(&self) -> bool {
@@ -169,13 +185,15 @@ impl Prefetch<'_> {
 
     /// The schedule with the fetch of a copy at an earlier step, if it then takes less time.
     fn advanced(&mut self, best: &Timed, copy: CopyId) -> Option<Timed> {
+        let steps = best.schedule.steps.len();
+        self.spend(steps / STEPS_LOOKED_AT);
         let fetch = fetch_of(&best.schedule, copy)?;
         let size = best.schedule.copy(copy)?.bytes(self.graph);
-        let loads = loads(&best.schedule, self.graph);
-        let earlier = loads[fetch.earliest..fetch.step].iter().rev();
+        let earlier = best.loads[fetch.earliest..fetch.step].iter().rev();
         let has_room = |load: &&u64| load.saturating_add(size) <= self.fit.capacity;
         let mut distance = earlier.take_while(has_room).count();
         while distance > 0 && !self.is_over() {
+            self.spend(steps);
             let moved = with_fetch_at(&best.schedule, fetch.step, fetch.step - distance);
             if let Some(faster) = self.faster(best, moved, copy) {
                 return Some(faster);
@@ -188,11 +206,12 @@ impl Prefetch<'_> {
     /// A schedule with bytes for a copy that is there longer, if it is right and takes less time
     /// than the best.
     fn faster(&mut self, best: &Timed, mut moved: FitSchedule, copy: CopyId) -> Option<Timed> {
-        let capacity = self.fit.capacity;
-        if !fits_beside(&mut moved, self.graph, copy, capacity, self.alignment) {
+        let (graph, wholes) = (self.graph, &self.wholes);
+        let limits = (self.fit.capacity, self.alignment);
+        if !fits_beside(&mut moved, graph, wholes, copy, limits) {
             self.plans = self.plans.checked_sub(1)?;
-            let limits = (capacity, self.alignment, PLAN_NODES);
-            if !place_anew(&mut moved, self.graph, self.planner, limits) {
+            let limits = (self.fit.capacity, self.alignment, PLAN_NODES);
+            if !place_anew(&mut moved, graph, wholes, self.planner, limits) {
                 return None;
             }
         }
@@ -200,5 +219,63 @@ impl Prefetch<'_> {
         let is_faster = moved.clock.seconds < best.clock.seconds;
         let is_right = is_faster && moved.schedule.check(self.graph, self.fit).is_ok();
         is_right.then_some(moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::{FitAction, FitStep, Memory, SlowMemory, TensorCopy};
+    use crate::graph::GraphBuilder;
+    use crate::ids::OpId;
+    use core::alloc::Layout;
+
+    #[test]
+    fn attempts_without_bytes_are_work() {
+        let mut g = GraphBuilder::new();
+        let byte = Layout::new::<u8>();
+        let [x, a, w, y] = ["x", "a", "w", "y"].map(|name| g.tensor(name, byte));
+        g.op("first").reads([x]).writes([a]);
+        g.op("second").reads([a, w]).writes([y]);
+        let graph = g.output(y).build().expect("two operators");
+        let fast = |tensor, steps, offset| TensorCopy::new(tensor, Memory::Fast, steps, offset);
+        let ids = |all: &[u32]| all.iter().map(|&id| CopyId::new(id)).collect::<Vec<_>>();
+        let run = |op, reads: &[u32], writes: &[u32]| {
+            let action = FitAction::Run(OpId::from_index(op));
+            FitStep::new(action, ids(reads), ids(writes))
+        };
+        // With `w` from the start, `a` and `x` take all of the bytes but those of `y`, which is
+        // there when `w` still is.
+        let schedule = FitSchedule {
+            copies: alloc::vec![
+                fast(x, 0..1, 0),
+                fast(a, 0..3, 1),
+                fast(w, 1..3, 0),
+                fast(y, 2..3, 2),
+            ],
+            steps: alloc::vec![
+                run(0, &[0], &[1]),
+                FitStep::new(FitAction::Fetch(w), ids(&[]), ids(&[2])),
+                run(1, &[1, 2], &[3]),
+            ],
+            inputs: alloc::vec![Some(CopyId::new(0)), None],
+            outputs: ids(&[3]),
+        };
+        let fit = Fit::within(3).slow(SlowMemory::new(0, 1.0)).stored([w]);
+        schedule.check(&graph, &fit).expect("a right schedule");
+        let mut prefetch = Prefetch {
+            graph: &graph,
+            fit: &fit,
+            costs: &OperatorCosts::from_seconds([1.0, 1.0]).expect("not negative"),
+            planner: &Planner::new(),
+            alignment: 1,
+            wholes: Wholes::new(&schedule, &graph, &fit),
+            work: 100,
+            // There is a place only if all copies get others.
+            plans: 0,
+        };
+        let best = prefetch.timed(schedule).expect("finite times");
+        assert!(prefetch.advanced(&best, CopyId::new(2)).is_none());
+        assert_eq!(prefetch.work, 97);
     }
 }

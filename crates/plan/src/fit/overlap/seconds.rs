@@ -1,7 +1,7 @@
 //! The seconds of each step, and the unit that does it.
 //!
 //! Stands on the schedule, the options and the times of operators. Invariant: seconds are finite
-//! and not negative.
+//! and not negative, and so is their sum.
 
 use alloc::{string::ToString, vec::Vec};
 
@@ -55,15 +55,21 @@ pub(super) fn step_seconds(
         return Err(OverlapError::Costs { operators, costs });
     }
     let steps = schedule.steps.iter().enumerate();
+    // No step ends later than if all steps were one after the other.
+    let mut sum = 0.0;
     let seconds = steps.map(|(at, step)| {
         let seconds = seconds_of(step, schedule, graph, fit, costs);
-        match seconds.is_finite() && seconds >= 0.0 {
-            true => Ok(seconds),
-            false => Err(OverlapError::Seconds {
+        if !(seconds.is_finite() && seconds >= 0.0) {
+            return Err(OverlapError::Seconds {
                 step: at,
                 subject: subject(step, graph),
                 seconds,
-            }),
+            });
+        }
+        sum += seconds;
+        match f64::is_finite(sum) {
+            true => Ok(seconds),
+            false => Err(OverlapError::Sum { step: at }),
         }
     });
     seconds.collect()
