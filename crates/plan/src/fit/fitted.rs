@@ -96,7 +96,7 @@ impl Fitted {
     /// and more bytes may be in the fast memory at once.
     ///
     /// # Errors
-    /// If `graph` and `fit` are not those of this answer, or if an operator takes no finite time.
+    /// If `graph` and `fit` are not those of this answer, or if the steps take no finite time.
     pub fn prefetched(
         &self,
         graph: &Graph,

@@ -37,7 +37,8 @@ pub enum OverlapError {
         /// The step at which their time is not finite any more.
         step: usize,
     },
-    /// The copies of the schedule are no plan of their memory.
+    /// The copies of the schedule that was found are no plan of their memory: a mistake of this
+    /// library.
     Plan(PlannerError),
 }
 
