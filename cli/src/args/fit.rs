@@ -131,7 +131,8 @@ pub(crate) struct FitArgs {
     #[arg(long)]
     pub(crate) no_recompute: bool,
 
-    /// Limit the search for a schedule to about N visited steps of schedules
+    /// Limit the search for a schedule to about N visited steps of schedules, and --prefetch to as
+    /// many again
     #[arg(long, value_name = "N", default_value_t = 2_000_000)]
     pub(crate) work: u64,
 

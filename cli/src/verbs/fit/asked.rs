@@ -109,14 +109,20 @@ impl<'a> Asked<'a> {
 
     /// Fits the model into a capacity.
     pub(super) fn fitted(&self, capacity: u64) -> Result<Fitted, FitError> {
+        self.planner.fit(&self.model.graph, &self.options(capacity))
+    }
+
+    /// What was fitted into a capacity, with earlier fetches if they are asked for.
+    pub(super) fn prefetched(&self, fitted: Fitted, capacity: u64) -> Result<Fitted, Failure> {
+        let Some(times) = self.costs.times().filter(|_| self.args.prefetch) else {
+            return Ok(fitted);
+        };
         let fit = self.options(capacity);
-        let fitted = self.planner.fit(&self.model.graph, &fit)?;
-        let times = self.costs.times().filter(|_| self.args.prefetch);
-        let early = times.and_then(|times| {
-            let early = fitted.prefetched(&self.model.graph, &fit, &times, &self.planner);
-            early.ok()
-        });
-        Ok(early.unwrap_or(fitted))
+        let early = fitted.prefetched(&self.model.graph, &fit, &times, &self.planner);
+        early.map_err(|error| {
+            let message = format!("cannot fetch tensors earlier (--prefetch): {error}");
+            Failure::file(&self.args.input, message)
+        })
     }
 
     /// The times of a schedule whose transfers run beside operators; `None` if a step takes longer

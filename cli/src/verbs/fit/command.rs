@@ -30,7 +30,7 @@ pub(crate) fn fit(args: &FitArgs) -> Result<(), Failure> {
     let capacity = capacity.map_or(0, |capacity| capacity.of(asked.before.peak()));
     let message = format!("fitting {} operators", asked.model.graph.ops().len());
     match progress::with_spinner(message, || asked.fitted(capacity)) {
-        Ok(fitted) => report(&asked, capacity, &fitted),
+        Ok(fitted) => report(&asked, capacity, &asked.prefetched(fitted, capacity)?),
         Err(error) => match asked.failure(&error) {
             Some(failure) => Err(failure),
             None => report_not_found(&asked, capacity, &error),

@@ -129,7 +129,10 @@ impl Curve {
 /// Fits the model into a capacity; `None` if no schedule was found.
 fn point(asked: &Asked<'_>, capacity: u64) -> Result<Option<Point>, Failure> {
     match asked.fitted(capacity) {
-        Ok(fitted) => Ok(Some(Point { capacity, fitted })),
+        Ok(fitted) => {
+            let fitted = asked.prefetched(fitted, capacity)?;
+            Ok(Some(Point { capacity, fitted }))
+        }
         Err(error) => asked.failure(&error).map_or(Ok(None), Err),
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn smallest(asked: &Asked<'_>, low: u64, proven: u64) -> Result<Small
         match asked.fitted(low) {
             Ok(fitted) => {
                 let capacity = low;
+                let fitted = asked.prefetched(fitted, capacity)?;
                 found.known = Some(SmallestKnown { capacity, fitted });
                 return Ok(found);
             }
@@ -72,6 +73,7 @@ pub(super) fn smallest(asked: &Asked<'_>, low: u64, proven: u64) -> Result<Small
         match asked.fitted(next) {
             Ok(fitted) => {
                 let capacity = next;
+                let fitted = asked.prefetched(fitted, capacity)?;
                 found.known = Some(SmallestKnown { capacity, fitted });
                 high = next;
             }
