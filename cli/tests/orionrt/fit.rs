@@ -488,7 +488,7 @@ fn what_cannot_be_fitted_is_said() {
         "devices.csv",
         "id,lower,upper,size,device\na,0,1,8,x\nb,0,1,8,y\n",
     );
-    let cases: [(&[&str], &[&str]); 13] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (
             &["fit", "in.csv", "--capacity", "4K"],
             &["'in.csv' has no operators: expected a model"],
