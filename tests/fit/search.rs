@@ -1,8 +1,8 @@
 //! What single steps of the search find, and when it ends.
 
 use orionrt::{
-    GraphBuilder, Planner, TensorId,
-    fit::{Fit, FitAction, Fitted, OperatorCosts, SlowMemory},
+    Aliasing, GraphBuilder, Planner, TensorId,
+    fit::{Codec, Compression, Fit, FitAction, FitError, Fitted, OperatorCosts, SlowMemory},
     graph::OpId,
     planner::Cancel,
 };
@@ -118,4 +118,45 @@ fn an_operator_with_many_operands_is_not_rerun() {
     assert_eq!(reruns_and_spills(10), (1, 0));
     assert_eq!(reruns_and_spills(1023), (1, 0));
     assert_eq!(reruns_and_spills(1024), (0, 1000));
+}
+
+/// Recomputing and compressing took turns here for ever, as each filled the moment that the other
+/// one emptied.
+#[test]
+fn picks_that_undo_each_other_come_to_an_end() {
+    let mut g = GraphBuilder::new();
+    let sizes = [33, 20, 4, 1, 2, 20, 1];
+    let tensors = sizes.iter().enumerate();
+    let t: Vec<TensorId> = tensors
+        .map(|(at, &size)| g.tensor(format!("t{at}"), bytes(size)))
+        .collect();
+    g.op("op 0").writes([t[2], t[3], t[4]]);
+    g.op("op 1").reads([t[4]]);
+    g.op("op 2").reads([t[3], t[4]]);
+    g.op("op 3")
+        .reads([t[1]])
+        .writes([t[5]])
+        .in_place(t[6], t[3]);
+    g.input(t[0]).input(t[1]).donate(t[0]).donate(t[1]);
+    let graph = g.build().expect("four operators");
+    let all = Codec::with_ratio(2.5, 2.0).expand_bytes_per_second(3.0);
+    let compression = Compression::all(all)
+        .never(t[0])
+        .tensor(t[2], Codec::with_bytes(2, 0.5));
+    for speed in [13.0, 1.0] {
+        let slow = SlowMemory::new(40, 2.0 / speed).write_bytes_per_second(1.0 / speed);
+        let costs = OperatorCosts::from_seconds([1.0, 2.0, 3.0, 4.0]).expect("not negative");
+        let fit = Fit::within(42)
+            .slow(slow)
+            .recompute(true)
+            .compression(compression.clone())
+            .aliasing(Aliasing::Off)
+            .costs(costs)
+            .stored([t[0], t[1]])
+            .work(20_000);
+        match Planner::new().nodes(1000).fit(&graph, &fit) {
+            Ok(fitted) => assert!(fitted.fast_plan().peak() <= 42),
+            Err(error) => assert!(matches!(error, FitError::NotFound { .. }), "{error}"),
+        }
+    }
 }

@@ -21,6 +21,9 @@ use super::{
 
 /// The most times that a repair makes the schedule.
 const MOST_ROUNDS: usize = 60;
+/// The most picks of a round for each idle interval. A pick that empties one moment may fill
+/// another one, whose best pick may undo the first.
+const MOST_PICKS: usize = 4;
 
 /// A pick that waits, and how many picks were made before it was looked at.
 struct Waiting {
@@ -108,8 +111,8 @@ impl Search<'_> {
         None
     }
 
-    /// Chooses until no moment is too full by estimates. False if nothing could be chosen, or if
-    /// the work is over and this is not to be done always.
+    /// Chooses until no moment is too full by estimates, or until picks seem to undo each other.
+    /// False if nothing could be chosen, or if the work is over and this is not to be done always.
     fn round(
         &mut self,
         choices: &mut Choices,
@@ -118,6 +121,7 @@ impl Search<'_> {
         banned: &[Banned],
         always: bool,
     ) -> bool {
+        let most = MOST_PICKS * (self.model.idles.len() + 1);
         let mut made = 0;
         while always || !self.is_over() {
             let (moment, load) = loads.fast.fullest();
@@ -128,6 +132,9 @@ impl Search<'_> {
             self.empty(choices, loads, rule, banned, moment, &mut made);
             if made == before {
                 return made > 0 || self.give_up_kept(choices, moment);
+            }
+            if made > most {
+                return true;
             }
         }
         false
