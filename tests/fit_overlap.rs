@@ -540,6 +540,46 @@ fn an_operand_is_fetched_earlier_to_its_place_in_a_concatenation() {
 }
 
 #[test]
+fn a_concatenation_leaves_room_for_a_fetch_beside_the_bytes_that_it_has_once() {
+    let mut g = GraphBuilder::new();
+    let names = ["x", "p", "q", "w", "y"];
+    let [x, p, q, w, y] = names.map(|name| g.tensor(name, bytes(10)));
+    let r = g.tensor("r", bytes(20));
+    g.op("make p").reads([x]).writes([p]);
+    g.op("make q").reads([x]).writes([q]);
+    g.op("join").part(p, r, 0).part(q, r, 10);
+    g.op("end").reads([r, w]).writes([y]);
+    let graph = g.output(y).build().expect("four operators");
+    let fit = Fit::within(40).slow(SlowMemory::new(0, 10.0));
+    let fit = fit.stored([w]).aliasing(Aliasing::Parts);
+    let schedule = FitSchedule {
+        copies: vec![
+            fast(x, 0..2, 0),
+            fast(p, 0..3, 10),
+            fast(q, 1..3, 20),
+            fast(r, 2..5, 10),
+            // Into the bytes of `x`.
+            fast(w, 3..5, 0),
+            fast(y, 4..5, 30),
+        ],
+        steps: vec![
+            run(0, &[0], &[1]),
+            run(1, &[0], &[2]),
+            run(2, &[1, 2], &[3]),
+            FitStep::new(FitAction::Fetch(w), vec![], ids(&[4])),
+            run(3, &[3, 4], &[5]),
+        ],
+        inputs: vec![Some(CopyId::new(0)), None],
+        outputs: ids(&[5]),
+    };
+    let costs = seconds([1.0, 1.0, 0.0, 1.0]);
+    let early = schedule.prefetched(&graph, &fit, &costs, &Planner::new());
+    let early = early.expect("a schedule that passes the check");
+    let time = |of: &FitSchedule| of.overlapped(&graph, &fit, &costs).map(|of| of.seconds());
+    assert_eq!((time(&schedule), time(&early)), (Ok(4.0), Ok(3.0)));
+}
+
+#[test]
 fn an_operand_is_fetched_before_another_tensor_to_the_bytes_that_it_has() {
     let mut g = GraphBuilder::new();
     let [x, p, q, y] = ["x", "p", "q", "y"].map(|name| g.tensor(name, bytes(10)));

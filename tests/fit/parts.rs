@@ -298,3 +298,38 @@ fn a_result_with_an_aligned_operand_lies_within_another_one_only_where_that_stay
     assert_eq!(fitted_at(4), [Some(0), None]);
     assert_eq!(fitted_at(16), [Some(16), Some(16)]);
 }
+
+/// One operator has two results, the parts of which are named in turns. `t` is needed once more.
+#[test]
+fn each_result_of_an_operator_is_joined_by_itself() {
+    let mut g = GraphBuilder::new();
+    let names = ["x", "p", "q", "t", "u", "y"];
+    let [x, p, q, t, u, y] = names.map(|name| g.tensor(name, bytes(10)));
+    let [r, s] = ["r", "s"].map(|name| g.tensor(name, bytes(20)));
+    for (name, made) in [("p", p), ("q", q), ("t", t), ("u", u)] {
+        g.op(name).reads([x]).writes([made]);
+    }
+    let both = g.op("both").part(t, s, 10).part(q, r, 10);
+    both.part(p, r, 0).part(u, s, 0);
+    g.op("end").reads([r, s, t]).writes([y]);
+    let graph = g.output(y).build().expect("six operators");
+    let found = checked(&graph, &with_parts(100));
+    let places = ["p", "q", "t", "u"].map(|name| place(&graph, &found, name));
+    let starts = places.map(|within| within.map(|within| within.offset));
+    assert_eq!(starts, [Some(0), Some(10), None, None]);
+    let schedule = found.schedule();
+    let copy = |tensor| {
+        let mut copies = schedule.copies.iter();
+        copies.find(|copy| copy.tensor == tensor).expect("a copy")
+    };
+    assert_eq!(copy(r).offset, copy(p).offset);
+    // Of the other result, no operand may have bytes.
+    let mut wrong = schedule.clone();
+    let offset = copy(u).offset;
+    let copies = wrong.copies.iter_mut();
+    copies
+        .filter(|copy| copy.tensor == s)
+        .for_each(|copy| copy.offset = offset);
+    let mistake = wrong.check(&graph, &with_parts(200)).unwrap_err();
+    assert!(matches!(mistake.rule, FitRule::Overlap { .. }), "{mistake}");
+}

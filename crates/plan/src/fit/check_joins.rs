@@ -20,11 +20,10 @@ use crate::lifetimes::Aliasing;
 /// What is found of a result whose copy begins with its operator.
 #[derive(Default)]
 struct Joined {
+    /// The operands that are where the result has them.
     operands: Vec<CopyId>,
     /// The bytes of these operands.
     filled: u64,
-    /// Whether another operand of the result is not where the result has it.
-    is_apart: bool,
 }
 
 impl Check<'_> {
@@ -56,17 +55,14 @@ impl Check<'_> {
             let of = joined.entry(whole).or_default();
             let operand = operands.get(&part.operand).copied();
             let operand = operand.filter(|copy| !written.contains(copy));
-            match operand.filter(|&copy| self.is_part(copy, whole, *part)) {
-                Some(copy) => {
-                    of.operands.push(copy);
-                    of.filled += self.size(part.operand);
-                }
-                None => of.is_apart = true,
+            if let Some(copy) = operand.filter(|&copy| self.is_part(copy, whole, *part)) {
+                of.operands.push(copy);
+                of.filled += self.size(part.operand);
             }
         }
-        // Parts of one result have no bytes in common.
+        // Parts of one result have no bytes in common: where they fill it, none is elsewhere.
         let size = |copy: CopyId| self.schedule.copies[copy.index()].bytes(self.graph);
-        joined.retain(|&whole, of| !of.is_apart && of.filled == size(whole));
+        joined.retain(|&whole, of| of.filled == size(whole));
         let joined = joined.into_iter();
         joined.map(|(whole, of)| (whole, of.operands)).collect()
     }
