@@ -83,6 +83,15 @@ fn fewest(rows: &[Row], limit: u64, groups: &mut Vec<Vec<Row>>) -> usize {
     best
 }
 
+/// By its load, `b` fits beside `a`, but not at a multiple of its alignment.
+#[test]
+fn alignments_may_keep_tensors_apart_that_fit_by_their_bytes() {
+    let rows = [("a", 0, 5, 2, 4), ("b", 2, 5, 5, 4), ("c", 2, 3, 4, 1)];
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let plan = planner().plan_regions(&lifetimes, 8).unwrap();
+    assert_eq!(plan.sizes().len(), 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 

@@ -6,8 +6,9 @@
 //! tensors that end beyond the fewest regions possible come earlier in the next order, as in
 //! squeaky wheel optimization. First fit fills regions to the limit, where their plans seldom
 //! succeed: if two regions more than the bound remain, tensors are spread evenly over one region
-//! less. Invariant: half of the budget is left to make the regions of the packing small; when all
-//! of it is spent, tensors without a region are stacked in new ones.
+//! less. Loads leave alignments out, so few tensors are grouped in every way at last. Invariant:
+//! half of the budget is left to make the regions of the packing small; when all of it is spent,
+//! tensors without a region are stacked in new ones.
 //!
 //! ```text
 //! offset │        ┌ b ┐            cut at 1 × and 2 × limit: b is in the way of the first cut; at
@@ -32,6 +33,8 @@ use crate::planner::{Budget, Planner, PlannerError, Random};
 const CHECKED_EACH: usize = 16;
 /// Orders that are tried at most.
 const MOST_ORDERS: usize = 400;
+/// The most tensors that are grouped in every way: seven have 877 groupings.
+const MOST_GROUPED: usize = 7;
 
 impl Planner {
     /// Plans tensors in as few regions as possible, none of which has more than `limit` bytes, so
@@ -112,6 +115,9 @@ impl<'a> Search<'a> {
         if best.count() > self.least + 1 {
             best = budget.with_half(|half| self.spread(best, half));
         }
+        if self.rows.len() <= MOST_GROUPED {
+            best = budget.with_half(|half| self.group_all(best, half));
+        }
         best.tighten(self.planner, &budget);
         best
     }
@@ -150,6 +156,48 @@ impl<'a> Search<'a> {
             }
         }
         best
+    }
+
+    /// This packing, or one with the fewest regions that any grouping has.
+    fn group_all(&self, mut best: Packing<'a>, budget: &Budget) -> Packing<'a> {
+        while best.count() > self.least {
+            let Some(found) = self.group_from(0, &mut Vec::new(), best.count() - 1, budget) else {
+                break;
+            };
+            best = found;
+        }
+        best
+    }
+
+    /// The first packing with at most `most` regions in which the rows before `number` are grouped
+    /// like this, and the others in any way.
+    fn group_from(
+        &self,
+        number: usize,
+        groups: &mut Vec<Vec<usize>>,
+        most: usize,
+        budget: &Budget,
+    ) -> Option<Packing<'a>> {
+        let Some(&row) = self.rows.get(number) else {
+            budget.spend(number as u64);
+            let found = self.packed(groups, Vec::new(), budget)?;
+            return (found.count() <= most).then_some(found);
+        };
+        for group in 0..most.min(groups.len() + 1) {
+            if group == groups.len() {
+                groups.push(Vec::new());
+            }
+            groups[group].push(row);
+            let found = self.group_from(number + 1, groups, most, budget);
+            if found.is_some() {
+                return found;
+            }
+            groups[group].pop();
+            if groups[group].is_empty() {
+                groups.pop();
+            }
+        }
+        None
     }
 
     /// This packing, or one with balanced loads in fewer regions, down to one above the bound.
