@@ -602,6 +602,7 @@ fn the_help_offers_what_the_verb_takes() {
         "--slow-write-speed",
         "--donate",
         "- in-place:",
+        "- parts:",
     ] {
         assert!(help.contains(part), "'{part}' in: {help}");
     }
@@ -610,7 +611,6 @@ fn the_help_offers_what_the_verb_takes() {
         "--from",
         "--at-least",
         "--same",
-        "- parts:",
         "CSV file of lifetimes",
     ] {
         assert!(!help.contains(part), "'{part}' in: {help}");
