@@ -1,6 +1,6 @@
 //! Planning: lifetimes in, an offset for every tensor out.
 //!
-//! [`Planner::plan`] in `planner.rs` is the central call. It hands the buffers to a [`Strategy`]
+//! [`Planner::plan`] in `planning.rs` is the central call. It hands the buffers to a [`Strategy`]
 //! and checks the offsets that come back with [`Plan::new`](crate::Plan::new), so no strategy,
 //! built in or a user's, can make two live tensors share a byte. A strategy sees only buffers that
 //! occupy bytes of their own: a tensor of size zero, or one that is never alive, gets offset 0
@@ -60,6 +60,7 @@ mod threads;
 mod error;
 #[allow(clippy::module_inception, reason = "the obvious file for `Planner`")]
 mod planner;
+mod planning;
 mod infeasible;
 
 pub use budget::{Budget, Cancel};

@@ -1,28 +1,24 @@
-//! [`Planner`]: the options of planning, and [`Planner::plan`], the library's central call.
+//! [`Planner`]: the options of planning.
 //!
-//! `plan` makes a [`Task`] of the lifetimes, has a strategy place its buffers, and hands the
-//! offsets to [`Plan::new`], which checks them. Invariant: whatever the strategy, the answer is a
-//! checked [`Plan`] or an error.
+//! Stands on the strategies, the budget and previous plans; `planning` makes plans with it.
+//! Invariant: an option changes nothing but itself, except that a limit of one kind takes the place
+//! of the other.
 
-use alloc::{boxed::Box, string::ToString, sync::Arc, vec::Vec};
-use core::{cell::Cell, fmt};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::fmt;
 #[cfg(feature = "std")]
 use std::time::Duration;
 
 use super::auto::Auto;
 use super::budget::{Budget, Cancel};
-use super::conflict::Interference;
+use super::built_in;
 #[cfg(feature = "std")]
 use super::deadline::HAS_CLOCK;
-use super::error::PlannerError;
-use super::interference::stack_blocks;
 use super::previous_plan::PreviousPlan;
 #[cfg(feature = "std")]
 use super::progress::Progress;
-use super::strategy::{Strategy, Task};
-use super::{built_in, threads};
-use crate::lifetimes::{Lifetime, Lifetimes, Within};
-use crate::plan::{Plan, PlanError, check_fixed_tensors};
+use super::strategy::Strategy;
+use crate::plan::Plan;
 
 /// Whether there is a clock that can end a search.
 #[cfg(not(feature = "std"))]
@@ -45,7 +41,7 @@ const NODES_WITHOUT_CLOCK: u64 = 1_000_000;
 /// ```
 #[derive(Clone)]
 pub struct Planner {
-    strategy: Arc<dyn Strategy>,
+    pub(super) strategy: Arc<dyn Strategy>,
     #[cfg(feature = "std")]
     time_limit: Option<Duration>,
     /// Whether the user has chosen a time limit or a number of nodes.
@@ -54,13 +50,13 @@ pub struct Planner {
     nodes: Option<u64>,
     cancels: Vec<Cancel>,
     #[cfg(feature = "std")]
-    progress: Option<Progress>,
-    keep: Option<Arc<PreviousPlan>>,
-    start: Option<Arc<PreviousPlan>>,
-    capacity: Option<u64>,
-    alignment: u64,
-    seed: u64,
-    threads: usize,
+    pub(super) progress: Option<Progress>,
+    pub(super) keep: Option<Arc<PreviousPlan>>,
+    pub(super) start: Option<Arc<PreviousPlan>>,
+    pub(super) capacity: Option<u64>,
+    pub(super) alignment: u64,
+    pub(super) seed: u64,
+    pub(super) threads: usize,
 }
 
 impl Planner {
@@ -85,23 +81,6 @@ impl Planner {
             alignment: 1,
             seed: 0,
             threads: 1,
-        }
-    }
-
-    /// Plans: has the strategy place the tensors, and checks the offsets that it proposes.
-    ///
-    /// # Errors
-    /// If the alignment asked for is impossible, fixed tensors overlap, the capacity was not
-    /// reached, or the strategy proposed an invalid plan; see [`PlannerError`].
-    pub fn plan(&self, original: &Lifetimes) -> Result<Plan, PlannerError> {
-        if let Some(fallback) = self.fallback_for(original) {
-            return fallback.plan(original);
-        }
-        let lifetimes = self.prepared(original)?;
-        match (self.checked(lifetimes, &self.budget()), self.without_kept()) {
-            // The tensors that were kept left no room below 2⁶³ for the others.
-            (Err(PlanError::OutOfRange { .. }), Some(free)) => free.plan(original),
-            (checked, _) => self.finished(checked),
         }
     }
 
@@ -281,35 +260,12 @@ impl Planner {
         self
     }
 
-    /// The lifetimes with the least alignment asked for, after a check of their fixed offsets.
-    pub(crate) fn prepared(&self, lifetimes: &Lifetimes) -> Result<Lifetimes, PlannerError> {
-        let aligned = lifetimes.clone().with_alignment(self.alignment);
-        let lifetimes = aligned.map_err(PlannerError::Lifetimes)?;
-        check_fixed_tensors(&lifetimes).map_err(PlannerError::Fixed)?;
-        Ok(lifetimes)
-    }
-
     /// This planner for questions about some tensors of prepared lifetimes, which are asked by
     /// [`plan_within`](Self::plan_within): with the default strategy on one thread, without a
     /// capacity and previous plans.
     pub(crate) fn for_questions(&self) -> Self {
         let planner = self.for_single_model().strategy(Auto);
         planner.alignment(1).threads(1)
-    }
-
-    /// Plans as a part of a search: with what is left of its budget, which is charged, and at most
-    /// `nodes`, in place of the limits of this planner.
-    pub(crate) fn plan_within(
-        &self,
-        lifetimes: &Lifetimes,
-        budget: &Budget,
-        nodes: u64,
-    ) -> Result<Plan, PlannerError> {
-        let lifetimes = self.prepared(lifetimes)?;
-        let part = budget.up_to(nodes);
-        let checked = self.checked(lifetimes, &part);
-        budget.spend(part.spent());
-        self.finished(checked)
     }
 
     /// The seed for random choices.
@@ -320,17 +276,6 @@ impl Planner {
     /// The capacity asked for, if one was.
     pub(crate) fn wanted_capacity(&self) -> Option<u64> {
         self.capacity
-    }
-
-    /// The plan, or an error if its peak is above the capacity asked for.
-    pub(crate) fn within_capacity(&self, plan: Plan) -> Result<Plan, PlannerError> {
-        match self.capacity {
-            Some(capacity) if plan.peak() > capacity => Err(PlannerError::Capacity {
-                capacity,
-                best: plan.into(),
-            }),
-            _ => Ok(plan),
-        }
     }
 
     /// This planner without previous plans to keep or to start from.
@@ -353,147 +298,13 @@ impl Planner {
         }
     }
 
-    /// Tells whoever reads the progress of a lower bound of every plan's peak, in bytes.
-    /// It is asked for only if somebody reads it.
-    pub(crate) fn report_bound(&self, bound: impl FnOnce() -> u64) {
-        #[cfg(feature = "std")]
-        if let Some(progress) = &self.progress {
-            progress.bounded(bound());
-        }
-        #[cfg(not(feature = "std"))]
-        let _ = bound;
-    }
-
-    /// An offset in bytes for each rigid block, given by height and alignment, so that conflicting
-    /// blocks share no byte.
-    pub(crate) fn stack(
-        &self,
-        blocks: &[(u64, u64)],
-        conflict: impl Fn(usize, usize) -> bool,
-    ) -> Vec<u64> {
-        stack_blocks(blocks, conflict, &self.budget())
-    }
-
     /// This planner without a previous plan to keep, if it has one.
-    fn without_kept(&self) -> Option<Self> {
+    pub(super) fn without_kept(&self) -> Option<Self> {
         self.keep.as_ref()?;
         Some(Self {
             keep: None,
             ..self.clone()
         })
-    }
-
-    /// This planner with the default strategy, if its own cannot place these tensors.
-    fn fallback_for(&self, lifetimes: &Lifetimes) -> Option<Self> {
-        let is_able = lifetimes.rows_tell_conflicts() || self.strategy.needs_interference();
-        (!is_able).then(|| self.clone().strategy(Auto))
-    }
-
-    /// What the strategy proposes within a budget, which is charged, as a plan.
-    fn checked(&self, lifetimes: Lifetimes, budget: &Budget) -> Result<Plan, PlanError> {
-        let (offsets, proven) = self.propose(&lifetimes, budget)?;
-        Ok(Plan::new(lifetimes, offsets)?.with_proven_bound(proven))
-    }
-
-    /// The plan with the name of its strategy, if it is within the capacity.
-    fn finished(&self, checked: Result<Plan, PlanError>) -> Result<Plan, PlannerError> {
-        let name = self.strategy.name();
-        let plan = checked.map_err(|error| PlannerError::Strategy {
-            name: name.to_string(),
-            error,
-        })?;
-        #[cfg(feature = "std")]
-        if let Some(progress) = &self.progress {
-            progress.found(plan.peak());
-        }
-        self.within_capacity(plan.with_strategy(name))
-    }
-
-    /// The offset of each tensor that the strategy proposes, and a lower bound that it has proven.
-    /// Fixed tensors must not overlap.
-    fn propose(
-        &self,
-        lifetimes: &Lifetimes,
-        budget: &Budget,
-    ) -> Result<(Vec<u64>, u64), PlanError> {
-        let rows = lifetimes.rows();
-        let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
-        let buffers = self.buffers(lifetimes, &occupying, budget);
-        let fixed_bytes = buffers.iter().filter_map(Lifetime::fixed_bytes);
-        let fixed_end = fixed_bytes.map(|bytes| bytes.end).max().unwrap_or(0);
-        let bound = lifetimes.lower_bound();
-        self.report_bound(|| bound);
-        // Of plans that leave in their places what is kept.
-        let bound = bound.max(fixed_end);
-        let start = self.start.as_ref();
-        let start =
-            start.and_then(|previous| previous.start(lifetimes, &occupying, &buffers, budget));
-        let task = Task {
-            buffers: &buffers,
-            goal: bound.max(self.capacity.unwrap_or(0)),
-            capacity: self.capacity,
-            start,
-            budget: budget.clone(),
-            seed: self.seed,
-            interference: (!lifetimes.rows_tell_conflicts()).then_some(Interference {
-                lifetimes,
-                tensors: &occupying,
-            }),
-            proven: Cell::new(0),
-            #[cfg(feature = "std")]
-            progress: self.progress.as_ref(),
-        };
-        let placed = self.place(&task);
-        budget.spend(task.budget.spent().saturating_sub(budget.spent()));
-        if placed.len() != buffers.len() {
-            return Err(PlanError::Count {
-                tensors: buffers.len(),
-                offsets: placed.len(),
-            });
-        }
-        // What was proven with tensors kept in place says nothing of plans that move them.
-        let tensors = occupying.iter().zip(&buffers);
-        let is_kept =
-            |(&i, buffer): (&usize, &Lifetime)| buffer.fixed_offset != rows[i].fixed_offset;
-        let proven = match tensors.clone().any(is_kept) {
-            true => 0,
-            false => task.proven.get(),
-        };
-        Ok((offsets_of_all(rows, &occupying, &placed), proven))
-    }
-
-    /// The tensors that have bytes of their own, with those that are kept at fixed offsets.
-    fn buffers(
-        &self,
-        lifetimes: &Lifetimes,
-        occupying: &[usize],
-        budget: &Budget,
-    ) -> Vec<Lifetime> {
-        let keep = self.keep.as_ref();
-        let kept = keep.map(|previous| previous.kept(lifetimes, budget));
-        let kept = |i: usize| kept.as_ref().and_then(|kept| kept[i]);
-        let buffers = occupying.iter().map(|&i| {
-            let row = lifetimes.rows()[i];
-            Lifetime {
-                fixed_offset: row.fixed_offset.or(kept(i)),
-                ..row
-            }
-        });
-        buffers.collect()
-    }
-
-    /// The strategy's offsets, or those that the task starts from if they are better.
-    fn place(&self, task: &Task<'_>) -> Vec<u64> {
-        if task.buffers.is_empty() {
-            return Vec::new();
-        }
-        let mut placed = threads::place(&*self.strategy, task, self.threads);
-        if let Some(start) = &task.start {
-            if task.peak(start) < task.peak(&placed) {
-                placed.clone_from(start);
-            }
-        }
-        placed
     }
 
     /// The flags that end a search.
@@ -517,21 +328,6 @@ impl Planner {
     }
 }
 
-/// The offsets of all tensors, from those of the tensors that have bytes of their own.
-fn offsets_of_all(rows: &[Lifetime], occupying: &[usize], placed: &[u64]) -> Vec<u64> {
-    let fixed = rows.iter().map(|row| row.fixed_offset.unwrap_or(0));
-    let mut offsets: Vec<u64> = fixed.collect();
-    for (&i, &offset) in occupying.iter().zip(placed) {
-        offsets[i] = offset;
-    }
-    for (i, row) in rows.iter().enumerate() {
-        if let Some(Within { root, offset }) = row.within {
-            offsets[i] = offsets[root.index()].saturating_add(offset);
-        }
-    }
-    offsets
-}
-
 impl Default for Planner {
     fn default() -> Self {
         Self::new()
@@ -550,20 +346,10 @@ impl fmt::Debug for Planner {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
-    use crate::graph::GraphBuilder;
-    use crate::ids::OpId;
-    use core::alloc::Layout;
 
-    fn cancelled() -> Planner {
-        let cancel = Cancel::new();
-        cancel.cancel();
-        Planner::new().cancelled_by(&cancel)
-    }
-
-    #[cfg(feature = "std")]
     #[test]
     fn a_default_time_limit_changes_no_limit_that_was_asked_for() {
         let (second, short) = (Duration::from_secs(1), Duration::from_millis(5));
@@ -572,132 +358,5 @@ mod tests {
         assert_eq!(limit(Planner::new().seed(7).alignment(64)), Some(short));
         assert_eq!(limit(Planner::new().time_limit(second)), Some(second));
         assert_eq!(limit(Planner::new().nodes(10)), None);
-    }
-
-    #[cfg(feature = "std")]
-    #[test]
-    fn progress_only_falls_and_ends_at_the_peak_of_the_plan() {
-        use crate::planner::strategy::Task;
-
-        /// Asks what is known of a search before it and after it.
-        struct Asks(Progress);
-        impl Strategy for Asks {
-            fn name(&self) -> &str {
-                "asks"
-            }
-
-            fn place(&self, task: &Task<'_>) -> Vec<u64> {
-                assert_eq!(self.0.best_peak(), None);
-                assert_eq!(self.0.lower_bound(), task.goal);
-                let offsets = Auto.place(task);
-                assert_eq!(self.0.best_peak(), Some(task.peak(&offsets)));
-                offsets
-            }
-        }
-        let row = |i: i64| {
-            (
-                i.to_string(),
-                i % 7,
-                i % 7 + 1 + i % 5,
-                3 + i as u64 * 5 % 17,
-                1,
-            )
-        };
-        let lifetimes = Lifetimes::from_rows((0..50).map(row)).unwrap();
-        for threads in [1, 3] {
-            let planner = Planner::new().nodes(10_000).threads(threads);
-            for strategy in Planner::strategies() {
-                let progress = Progress::new();
-                let named = planner.clone().reported_to(&progress);
-                let named = named.strategy_named(strategy.name()).unwrap();
-                let plan = named.plan(&lifetimes).unwrap();
-                assert_eq!(
-                    progress.best_peak(),
-                    Some(plan.peak()),
-                    "{}",
-                    strategy.name()
-                );
-                assert_eq!(progress.lower_bound(), lifetimes.lower_bound());
-            }
-        }
-        let progress = Progress::new();
-        let asking = Planner::new()
-            .nodes(10_000)
-            .strategy(Asks(progress.clone()));
-        asking.reported_to(&progress).plan(&lifetimes).unwrap();
-    }
-
-    #[test]
-    fn what_no_strategy_has_time_for_is_placed_by_a_buddy_arena() {
-        let row = |i: i64| {
-            (
-                i.to_string(),
-                i * 7 % 5000,
-                i * 7 % 5000 + 2 + i % 90,
-                1 + i as u64,
-                1,
-            )
-        };
-        let lifetimes = Lifetimes::from_rows((0..5000).map(row)).unwrap();
-        let named = |name: &str| cancelled().strategy_named(name).unwrap();
-        let arena = named("linear-scan").plan(&lifetimes).unwrap();
-        for strategy in Planner::strategies() {
-            let plan = named(strategy.name()).plan(&lifetimes).unwrap();
-            let is_online = strategy.name().ends_with("-fit");
-            assert!(
-                is_online || plan.offsets() == arena.offsets(),
-                "{}",
-                strategy.name()
-            );
-        }
-    }
-
-    #[test]
-    fn a_question_is_charged_to_the_budget_of_its_search_and_ends_with_it() {
-        let row = |i: i64| {
-            let lower = i * 37 % 97;
-            (
-                i.to_string(),
-                lower,
-                lower + 2 + i % 29,
-                3 + i as u64 * 5 % 17,
-                4,
-            )
-        };
-        let lifetimes = Lifetimes::from_rows((0..300).map(row)).unwrap();
-        let planner = Planner::new().for_questions();
-        let spent = |left: u64| {
-            let budget = Budget::unlimited().nodes(left);
-            planner.plan_within(&lifetimes, &budget, 50_000).unwrap();
-            budget.spent()
-        };
-        let [little, some, much] = [1, 10_000, 1 << 40].map(spent);
-        assert!((1..2000).contains(&little), "{little}");
-        assert!((10_000..20_000).contains(&some), "{some}");
-        assert!((50_000..60_000).contains(&much), "{much}");
-    }
-
-    #[test]
-    fn a_few_buffers_are_placed_well_whatever_the_time() {
-        let row = |i: i64| (i.to_string(), i, i + 2, 64, 64);
-        let lifetimes = Lifetimes::from_rows((0..1000).map(row)).unwrap();
-        assert!(cancelled().plan(&lifetimes).unwrap().is_optimal());
-    }
-
-    #[test]
-    fn buffers_of_several_streams_are_placed_apart_if_there_is_no_time_to_compare_them() {
-        let mut g = GraphBuilder::new();
-        for i in 0..600u32 {
-            let tensor = g.tensor(i.to_string(), Layout::new::<[u8; 16]>());
-            let op = g.op(i.to_string()).stream(i % 2).writes([tensor]);
-            let _ = if i > 1 {
-                op.after([OpId::new(i - 2)])
-            } else {
-                op
-            };
-        }
-        let lifetimes = g.build().unwrap().lifetimes();
-        let plan = cancelled().plan(&lifetimes).unwrap();
-        assert_eq!(plan.peak(), lifetimes.total_bytes());
     }
 }
