@@ -86,6 +86,8 @@ mod requirements;
 mod placed;
 mod fitted;
 mod fitting;
+#[cfg(test)]
+mod tests;
 
 pub use {
     added_cost::FitCost,
