@@ -39,6 +39,7 @@ impl Block {
         let asked = device.asked_for("allocate a block", bytes);
         let size = size(bytes, device)?;
         device.bind(asked)?;
+        device.note_allocation();
         // SAFETY: the context is current; the memory is not read before it is written, or its
         // contents are not relied upon.
         let address = unsafe { result::malloc_sync(size) };
@@ -153,6 +154,7 @@ fn free(address: CUdeviceptr, bytes: u64, parts: Option<Vec<u64>>) -> Result<(),
 fn map(device: &CudaDevice, address: CUdeviceptr, size: usize) -> Result<(), DriverError> {
     let properties = of_device(device);
     let mut memory = 0;
+    device.note_allocation();
     // SAFETY: the driver reads the properties, and writes the handle to where it is told.
     unsafe { sys::cuMemCreate(&raw mut memory, size, &raw const properties, 0) }.result()?;
     // SAFETY: the addresses are reserved and have no memory, and the handle's memory has this size.

@@ -2,7 +2,10 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use cudarc::driver::{CudaContext, DriverError, result, sys::CUdevice_attribute_enum};
 
@@ -40,6 +43,7 @@ pub struct CudaDevice {
     context: Arc<CudaContext>,
     properties: Arc<DeviceProperties>,
     submissions: Arc<Submissions>,
+    allocations: Arc<AtomicU64>,
 }
 
 impl CudaDevice {
@@ -77,6 +81,7 @@ impl CudaDevice {
             submissions: Submissions::of(&context, &properties.name),
             context,
             properties,
+            allocations: Arc::default(),
         })
     }
 
@@ -90,6 +95,18 @@ impl CudaDevice {
     #[must_use]
     pub fn context(&self) -> &Arc<CudaContext> {
         &self.context
+    }
+
+    /// How often memory of the device was allocated, or was created to be mapped, by this and its
+    /// clones. A refusal counts, too. What the driver takes by itself, as for graphs, does not.
+    #[must_use]
+    pub fn allocations(&self) -> u64 {
+        self.allocations.load(Ordering::Relaxed)
+    }
+
+    /// Counts an allocation of the device's memory, before the driver is asked for it.
+    pub(super) fn note_allocation(&self) {
+        self.allocations.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until the device has done all that this context asked of it so far.

@@ -5,6 +5,7 @@
 mod captures;
 mod errors;
 mod graphs;
+mod library;
 mod memory;
 mod ranges;
 mod streams;
@@ -18,19 +19,16 @@ use std::{
 
 use orionrt_devices::cuda::{CudaDevice, devices};
 
-use crate::support::{ON_THE_MODEL, is_model};
+use crate::{
+    library::compile,
+    support::{ON_THE_MODEL, is_model},
+};
 
 /// Compiles a library into a directory of its own, and gives the directory.
 fn library(name: &str, source: &Path) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&directory).unwrap();
-    let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let compiled = Command::new(compiler)
-        .args(["--edition=2024", "--crate-type=cdylib", "-o"])
-        .arg(directory.join("libcuda.so"))
-        .arg(source)
-        .status();
-    assert!(compiled.unwrap().success());
+    compile(source, &directory.join("libcuda.so"));
     directory
 }
 

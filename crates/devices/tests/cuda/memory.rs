@@ -6,7 +6,7 @@ use orionrt_devices::{
     cuda::{CudaDevice, CudaMemory, CudaPinned, CudaStream, devices},
 };
 
-use crate::support::{device, kernel, refusal, square};
+use crate::support::{device, is_model, kernel, model, refusal, square};
 
 #[test]
 fn devices_say_what_planning_needs() {
@@ -46,6 +46,33 @@ fn transfers_keep_every_byte_and_their_neighbours() {
         let mut all = vec![0; block as usize];
         memory.download(&stream, &whole, &mut all).unwrap();
         assert_eq!(all, expected);
+    }
+}
+
+#[test]
+fn allocations_are_counted_where_the_driver_is_asked_for_them() {
+    let Some(device) = device() else { return };
+    let (before, made) = (
+        device.allocations(),
+        is_model().then(|| model("model_allocated", 0)),
+    );
+    let stream = CudaStream::new(&device).unwrap();
+    let memory = CudaMemory::new(&device, 4096).unwrap();
+    assert_eq!(device.allocations() - before, 1);
+    let x = memory.buffer(0..64).unwrap();
+    memory.upload(&stream, &x, &[2.0_f32; 16]).unwrap();
+    let kernel = kernel(&device, "square").unwrap();
+    square(&kernel, &stream, &x).unwrap();
+    memory.download(&stream, &x, &mut [0.0_f32; 16]).unwrap();
+    assert_eq!(device.clone().allocations() - before, 1, "a run needs none");
+    let growing = CudaMemory::reserve(&device, 32 << 20).unwrap();
+    assert_eq!(device.allocations() - before, 1, "addresses have no memory");
+    let _first = growing.buffer(0..1000).unwrap();
+    let _again = growing.buffer(0..2000).unwrap();
+    assert_eq!(device.allocations() - before, 2);
+    if let Some(made) = made {
+        let made = u64::from(model("model_allocated", 0) - made);
+        assert_eq!(device.allocations() - before, made);
     }
 }
 

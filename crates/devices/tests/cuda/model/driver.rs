@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! answers    what the driver answers, and modes
+//! libraries  libraries of kernels, from the model of the compiler
 //! work       what streams are asked for
 //! state      all that was made, and how a call comes to it
 //! steering   how tests steer the model
@@ -20,11 +21,14 @@
 //! devices    the driver, its devices and their contexts
 //! ```
 //!
-//! The kernels `square(x, n)` and `add(x, y, n)` are known by name; modules are not read.
+//! The kernels `square(x, n)` and `add(x, y, n)` are known by name. A module that the model of the
+//! compiler made (`nvrtc.rs`) names a library of the host, whose kernels run as they are: of these,
+//! it is checked that each address is one of memory, and that nothing is written behind a block.
 #![allow(non_snake_case, clippy::missing_safety_doc)]
 
 // A file uses only files above it in this list.
 mod answers;
+mod libraries;
 mod work;
 mod state;
 mod steering;

@@ -3,24 +3,53 @@
 use std::ffi::{CStr, c_char, c_uint, c_void};
 
 use crate::{
-    answers::{INVALID_VALUE, NOT_FOUND, give},
+    answers::{INVALID_PTX, INVALID_VALUE, NOT_FOUND, give},
+    libraries::Library,
     state::{Model, asked, given_back},
-    work::Work,
+    work::{Code, Work},
 };
 
 impl Model {
-    /// A kernel runs while its module is loaded.
-    pub fn has_module(&mut self, function: usize) {
-        let module = self.functions.get(&function).map(|(module, _)| *module);
-        self.lost |= !module.is_some_and(|module| self.modules.contains(&module));
+    /// Runs a kernel, which loses the device if its module is not loaded, or memory that it is
+    /// given is not there.
+    pub fn run(&mut self, function: usize, [grid, block]: [[u32; 3]; 2], values: &[u64]) {
+        let function = self.functions.get(&function).copied();
+        let loaded = function.filter(|(module, _)| self.modules.contains_key(module));
+        let Some((_, code)) = loaded else {
+            self.lost = true;
+            return;
+        };
+        match code {
+            Code::Square => {
+                if let Some(x) = self.floats(values[0], values[1] as u32) {
+                    x.iter_mut().for_each(|x| *x *= *x);
+                }
+            }
+            Code::Add => {
+                let count = values[2] as u32;
+                let both = [values[0], values[1]].map(|at| self.floats(at, count));
+                if let [Some(x), Some(y)] = both {
+                    x.iter().zip(y).for_each(|(x, y)| *y += *x);
+                }
+            }
+            Code::Compiled(kernel) => match values.iter().all(|&at| self.has(at, 4)) {
+                true => (kernel.launch)(&grid, &block, values.as_ptr()),
+                false => self.lost = true,
+            },
+        }
     }
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuModuleLoadData(module: *mut usize, _image: *const c_void) -> u32 {
+pub extern "C" fn cuModuleLoadData(module: *mut usize, image: *const c_void) -> u32 {
     asked(|model| {
+        // SAFETY: a module in PTX is a text that ends with a zero byte.
+        let image = unsafe { CStr::from_ptr(image.cast()) };
+        let Ok(library) = Library::named_in(image).transpose() else {
+            return INVALID_PTX;
+        };
         let id = model.id();
-        model.modules.insert(id);
+        model.modules.insert(id, library);
         give(module, id)
     })
 }
@@ -33,33 +62,36 @@ pub extern "C" fn cuModuleGetFunction(
 ) -> u32 {
     asked(|model| {
         // SAFETY: the name ends with a zero byte.
-        let name = unsafe { CStr::from_ptr(name) };
-        let known = ["square", "add"]
-            .into_iter()
-            .find(|known| known.as_bytes() == name.to_bytes());
-        let Some(known) = known.filter(|_| model.modules.contains(&module)) else {
+        let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
+        let code = match (model.modules.get(&module), name) {
+            (Some(Some(library)), name) => library.kernel(name).map(Code::Compiled),
+            (Some(None), "square") => Some(Code::Square),
+            (Some(None), "add") => Some(Code::Add),
+            _ => None,
+        };
+        let Some(code) = code else {
             return NOT_FOUND;
         };
         let id = model.id();
-        model.functions.insert(id, (module, known));
+        model.functions.insert(id, (module, code));
         give(function, id)
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuModuleUnload(module: usize) -> u32 {
-    given_back(|model| model.modules.remove(&module))
+    given_back(|model| model.modules.remove(&module).is_some())
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuLaunchKernel(
     function: usize,
-    _bx: c_uint,
-    _by: c_uint,
-    _bz: c_uint,
-    _tx: c_uint,
-    _ty: c_uint,
-    _tz: c_uint,
+    bx: c_uint,
+    by: c_uint,
+    bz: c_uint,
+    tx: c_uint,
+    ty: c_uint,
+    tz: c_uint,
     _shared: c_uint,
     stream: usize,
     parameters: *const *const c_void,
@@ -69,12 +101,17 @@ pub extern "C" fn cuLaunchKernel(
         // SAFETY: the caller has as many parameters as the kernel.
         let address = |at| unsafe { parameters.add(at).read().cast::<u64>().read() };
         // SAFETY: the caller has as many parameters as the kernel.
-        let number = |at| unsafe { parameters.add(at).read().cast::<u32>().read() };
-        let work = match model.functions.get(&function) {
-            Some((_, "square")) => Work::Square(function, address(0), number(1)),
-            Some((_, "add")) => Work::Add(function, address(0), address(1), number(2)),
-            _ => return INVALID_VALUE,
+        let number = |at| u64::from(unsafe { parameters.add(at).read().cast::<u32>().read() });
+        let values = match model.functions.get(&function) {
+            Some((_, Code::Square)) => vec![address(0), number(1)],
+            Some((_, Code::Add)) => vec![address(0), address(1), number(2)],
+            Some((_, Code::Compiled(kernel))) => (0..kernel.parameters).map(address).collect(),
+            None => return INVALID_VALUE,
         };
-        model.ask(stream, work)
+        let threads = [[bx, by, bz], [tx, ty, tz]];
+        if threads.as_flattened().contains(&0) {
+            return INVALID_VALUE;
+        }
+        model.ask(stream, Work::Kernel(function, threads, values))
     })
 }

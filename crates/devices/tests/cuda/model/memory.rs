@@ -16,6 +16,10 @@ pub const MEMORY: usize = 64 << 20;
 const GRANULARITY: usize = 1 << 16;
 const ALIGNMENT: usize = 256;
 
+/// What new memory is full of, and so many bytes behind it, which nobody may write.
+const FILLING: u8 = 0xcd;
+const GUARD: usize = 4096;
+
 impl Model {
     pub fn used(&self) -> usize {
         let mapped =
@@ -74,6 +78,7 @@ pub extern "C" fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> u32 {
     asked(|model| {
+        model.allocated += 1;
         if bytes == 0 {
             return INVALID_VALUE;
         }
@@ -81,11 +86,13 @@ pub extern "C" fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> u32 {
             return OUT_OF_MEMORY;
         }
         // SAFETY: the size is not 0.
-        let start = unsafe { alloc(layout(bytes)) };
+        let start = unsafe { alloc(layout(bytes + GUARD)) };
         // SAFETY: it was allocated with this size.
-        unsafe { start.write_bytes(0xcd, bytes) };
+        unsafe { start.write_bytes(FILLING, bytes + GUARD) };
         model.memory.insert(start as u64, bytes);
-        model.allocations.insert(start as u64, layout(bytes));
+        model
+            .allocations
+            .insert(start as u64, layout(bytes + GUARD));
         give(address, start as u64)
     })
 }
@@ -97,6 +104,11 @@ pub extern "C" fn cuMemFree_v2(address: u64) -> u32 {
             return false;
         };
         model.memory.remove(&address);
+        let end = address as usize + layout.size();
+        // SAFETY: the guard is the end of the allocation.
+        let guard = unsafe { std::slice::from_raw_parts((end - GUARD) as *const u8, GUARD) };
+        // A kernel has written behind memory that it was given.
+        model.lost |= guard.iter().any(|&byte| byte != FILLING);
         // SAFETY: it was allocated with this layout, and is forgotten.
         unsafe { dealloc(address as *mut u8, layout) };
         true
@@ -160,6 +172,7 @@ pub extern "C" fn cuMemCreate(
     _flags: u64,
 ) -> u32 {
     asked(|model| {
+        model.allocated += 1;
         // SAFETY: the properties begin with the type of the memory, of handles and of the place.
         let [kind, handles, place, ordinal] = unsafe { properties.read() };
         if [kind, handles, place, ordinal] != [1, 0, 1, CURRENT.get() as u32 - 1]

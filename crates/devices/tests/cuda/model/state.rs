@@ -12,9 +12,11 @@ use crate::{
     answers::{
         CAPTURE_GLOBAL, ILLEGAL_ADDRESS, INVALID_CONTEXT, INVALID_VALUE, OUT_OF_MEMORY, SUCCESS,
     },
-    work::{Event, Stream, Work},
+    libraries::Library,
+    work::{Code, Event, Stream, Work},
 };
 
+/// All that was made, and what tests have asked for.
 #[derive(Default)]
 pub struct Model {
     pub next: usize,
@@ -31,16 +33,19 @@ pub struct Model {
     pub streams: HashMap<usize, Stream>,
     pub ended: HashSet<usize>,
     pub events: HashMap<usize, Event>,
-    pub modules: HashSet<usize>,
-    /// The module of each function, and its name.
-    pub functions: HashMap<usize, (usize, &'static str)>,
+    /// Modules, with the library of those that the model of the compiler made.
+    pub modules: HashMap<usize, Option<Library>>,
+    /// The module of each function, and what it does.
+    pub functions: HashMap<usize, (usize, Code)>,
     pub graphs: HashMap<usize, Vec<Work>>,
     pub launchable: HashMap<usize, Vec<Work>>,
+    /// How often memory was allocated, or created to be mapped.
+    pub allocated: u32,
     pub lost: bool,
     pub refuse: u32,
 }
 
-pub static MODEL: Mutex<Option<Model>> = Mutex::new(None);
+static MODEL: Mutex<Option<Model>> = Mutex::new(None);
 
 thread_local! {
     pub static CURRENT: Cell<usize> = const { Cell::new(0) };

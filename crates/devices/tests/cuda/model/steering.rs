@@ -63,6 +63,12 @@ pub extern "C" fn model_behind_an_event(call: extern "C" fn()) {
     *next = Some(call);
 }
 
+/// How often memory of the device was allocated, or created to be mapped.
+#[unsafe(no_mangle)]
+pub extern "C" fn model_allocated() -> u32 {
+    with(|model| model.allocated)
+}
+
 /// How many things were made and not given back.
 #[unsafe(no_mangle)]
 pub extern "C" fn model_alive() -> u32 {

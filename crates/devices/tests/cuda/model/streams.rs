@@ -19,18 +19,7 @@ impl Model {
             Work::Download(to, from, bytes) => {
                 self.copy(from as *const u8, to as *mut u8, bytes, from);
             }
-            Work::Square(function, x, count) => {
-                self.has_module(function);
-                if let Some(x) = self.floats(x, count) {
-                    x.iter_mut().for_each(|x| *x *= *x);
-                }
-            }
-            Work::Add(function, x, y, count) => {
-                self.has_module(function);
-                if let (Some(x), Some(y)) = (self.floats(x, count), self.floats(y, count)) {
-                    x.iter().zip(y).for_each(|(x, y)| *y += *x);
-                }
-            }
+            Work::Kernel(function, threads, values) => self.run(function, threads, &values),
             Work::Signal(event, number) => {
                 if let Some(event) = self.events.get_mut(&event) {
                     event.reached = event.reached.max(number);

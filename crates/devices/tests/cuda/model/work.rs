@@ -2,17 +2,26 @@
 
 use std::{collections::VecDeque, ffi::c_uint, thread::ThreadId};
 
+use crate::libraries::Kernel;
+
 /// What a stream was asked for.
 #[derive(Clone)]
 pub enum Work {
     Upload(u64, Vec<u8>),
     UploadPinned(u64, usize, usize),
     Download(usize, u64, usize),
-    /// A kernel: its function and its parameters.
-    Square(usize, u64, u32),
-    Add(usize, u64, u64, u32),
+    /// A kernel: its function, the numbers of blocks and of threads in each, and its parameters.
+    Kernel(usize, [[u32; 3]; 2], Vec<u64>),
     Signal(usize, u64),
     Wait(usize, u64),
+}
+
+/// What a function of a module does.
+#[derive(Clone, Copy)]
+pub enum Code {
+    Square,
+    Add,
+    Compiled(Kernel),
 }
 
 #[derive(Default)]
