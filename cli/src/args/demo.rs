@@ -18,7 +18,8 @@ Examples:
   orionrt demo --capacity 70%                    in less memory than the peak, for added time
   orionrt demo --capacity 2M --way spill         idle tensors go to a file meanwhile
   orionrt demo --capacity 50% --stream-weights   weights count, and stay in a file
-  orionrt demo --device vulkan                   in memory of a device, by shaders";
+  orionrt demo --device vulkan                   in memory of a device, by shaders
+  orionrt demo --device cuda                     by kernels in CUDA C";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -44,9 +45,9 @@ pub(crate) struct DemoArgs {
     pub(crate) stream_weights: bool,
 
     /// Run the networks as compute shaders on a device, with their tensors in one planned block of
-    /// its memory, and beside it with a buffer for each tensor: vulkan or wgpu, with the device's
-    /// number as in vulkan:1 (0 if none is given). Builds have this with the features vulkan-demo
-    /// and wgpu
+    /// its memory, and beside it with a buffer for each tensor: vulkan, wgpu or cuda, with the
+    /// device's number as in vulkan:1 (0 if none is given). Builds have this with the features
+    /// vulkan-demo, wgpu and cuda-demo. CUDA needs its run-time compiler, libnvrtc, too
     #[arg(long, value_name = "BACKEND[:N]", conflicts_with = "capacity")]
     pub(crate) device: Option<DemoDevice>,
 
@@ -85,6 +86,18 @@ pub(crate) struct DemoDevice {
 pub(crate) enum Backend {
     Vulkan,
     Wgpu,
+    Cuda,
+}
+
+impl Backend {
+    /// Its name in a sentence.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Vulkan => "Vulkan",
+            Self::Wgpu => "wgpu",
+            Self::Cuda => "CUDA",
+        }
+    }
 }
 
 impl FromStr for DemoDevice {
@@ -95,7 +108,11 @@ impl FromStr for DemoDevice {
         let backend = match name {
             "vulkan" => Backend::Vulkan,
             "wgpu" => Backend::Wgpu,
-            _ => return Err("expected vulkan or wgpu, or with a number as in vulkan:1".into()),
+            "cuda" => Backend::Cuda,
+            _ => {
+                let expected = "expected vulkan, wgpu or cuda, or with a number as in vulkan:1";
+                return Err(expected.into());
+            }
         };
         let index = index.parse();
         let index =
@@ -140,7 +157,16 @@ mod tests {
         assert_eq!(device("vulkan"), Ok(vulkan(0)));
         assert_eq!(device("vulkan:12"), Ok(vulkan(12)));
         assert_eq!(device("wgpu:0").unwrap().backend, Backend::Wgpu);
-        for wrong in ["", "cuda", "vulkan:", "vulkan:-1", "vulkan:a", "wgpu:0:1"] {
+        assert_eq!(device("cuda").unwrap().backend, Backend::Cuda);
+        for wrong in [
+            "",
+            "gpu",
+            "CUDA",
+            "vulkan:",
+            "vulkan:-1",
+            "vulkan:a",
+            "wgpu:0:1",
+        ] {
             assert!(device(wrong).is_err(), "{wrong}");
         }
     }

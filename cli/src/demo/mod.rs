@@ -11,7 +11,8 @@
 //! metered       counts the bytes that pass through an allocator
 //! measure       runs with both sources, side by side
 //! fitted        runs in less memory than the peak, by fitted schedules
-//! device        runs as compute shaders, in memory of a device          (vulkan-demo, wgpu)
+//! device        runs as compute shaders, in memory of a device
+//!                                                        (vulkan-demo, wgpu, cuda-demo)
 //! ```
 
 // A file uses only files above it in this list.
@@ -25,14 +26,16 @@ mod pool_source;
 mod metered;
 mod measure;
 mod fitted;
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 mod device;
 
+#[cfg(feature = "cuda-demo")]
+pub(crate) use device::CudaGpu;
 #[cfg(feature = "vulkan-demo")]
 pub(crate) use device::VulkanGpu;
 #[cfg(feature = "wgpu")]
 pub(crate) use device::WgpuGpu;
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 pub(crate) use device::{Gpu, MeasuredOnDevice, measure_on_device};
 pub(crate) use fitted::{Means, MeasuredFit, measure_fitted};
 pub(crate) use measure::{Measured, Runs, measure};

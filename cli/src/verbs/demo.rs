@@ -12,8 +12,10 @@ use orionrt::{Plan, lifetimes::Uncopied, parts::PartsPlan};
 use serde::Serialize;
 
 use super::demo_capacity;
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 use super::demo_device;
+#[cfg(feature = "cuda-demo")]
+use crate::demo::CudaGpu;
 #[cfg(feature = "vulkan-demo")]
 use crate::demo::VulkanGpu;
 #[cfg(feature = "wgpu")]
@@ -49,38 +51,45 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 /// Runs the networks on a device, through a backend that this build has.
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 fn on_device(args: &DemoArgs, device: DemoDevice, networks: &[Network]) -> Result<(), Failure> {
     match device.backend {
         #[cfg(feature = "vulkan-demo")]
         Backend::Vulkan => {
             let gpu = VulkanGpu::open(device.index, args.validate)?;
-            demo_device::run(args, "Vulkan", &gpu, networks)
+            demo_device::run(args, device.backend, &gpu, networks)
         }
-        #[cfg(feature = "wgpu")]
-        Backend::Wgpu if !args.validate => {
-            let gpu = WgpuGpu::open(device.index)?;
-            demo_device::run(args, "wgpu", &gpu, networks)
-        }
-        #[cfg(feature = "wgpu")]
-        Backend::Wgpu => Err(Failure::Usage(
+        #[cfg(any(feature = "wgpu", feature = "cuda-demo"))]
+        Backend::Wgpu | Backend::Cuda if args.validate => Err(Failure::Usage(
             "--validate is for --device vulkan: the layers check a program's own calls".into(),
         )),
-        #[cfg(not(all(feature = "vulkan-demo", feature = "wgpu")))]
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => {
+            let gpu = WgpuGpu::open(device.index)?;
+            demo_device::run(args, device.backend, &gpu, networks)
+        }
+        #[cfg(feature = "cuda-demo")]
+        Backend::Cuda => {
+            let gpu = CudaGpu::open(device.index)?;
+            demo_device::run(args, device.backend, &gpu, networks)
+        }
+        #[cfg(not(all(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo")))]
         missing => Err(without(missing)),
     }
 }
 
-#[cfg(not(any(feature = "vulkan-demo", feature = "wgpu")))]
+#[cfg(not(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo")))]
 fn on_device(_: &DemoArgs, device: DemoDevice, _: &[Network]) -> Result<(), Failure> {
     Err(without(device.backend))
 }
 
-#[cfg(not(all(feature = "vulkan-demo", feature = "wgpu")))]
+#[cfg(not(all(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo")))]
 fn without(backend: Backend) -> Failure {
-    let (name, feature) = match backend {
-        Backend::Vulkan => ("Vulkan", "vulkan-demo"),
-        Backend::Wgpu => ("wgpu", "wgpu"),
+    let name = backend.title();
+    let feature = match backend {
+        Backend::Vulkan => "vulkan-demo",
+        Backend::Wgpu => "wgpu",
+        Backend::Cuda => "cuda-demo",
     };
     Failure::Usage(format!(
         "this build cannot run the networks through {name}; \

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::{
-    args::DemoArgs,
+    args::{Backend, DemoArgs},
     demo::{Gpu, MeasuredOnDevice, Network, measure_on_device},
     failure::Failure,
     format::{bar, count, duration, milliseconds, short_bytes, thousands},
@@ -23,7 +23,7 @@ const BAR: usize = 40;
 /// Runs the networks on a device and reports how it went.
 pub(super) fn run(
     args: &DemoArgs,
-    backend: &'static str,
+    backend: Backend,
     gpu: &impl Gpu,
     networks: &[Network],
 ) -> Result<(), Failure> {
@@ -37,11 +37,16 @@ pub(super) fn run(
     }
 }
 
-fn text(args: &DemoArgs, backend: &str, device: &str, measured: &[MeasuredOnDevice]) -> String {
+fn text(args: &DemoArgs, backend: Backend, device: &str, measured: &[MeasuredOnDevice]) -> String {
     let mut text = format!(
-        "OrionRT runs {} as compute shaders through {backend} on\n{device}:\n\
+        "OrionRT runs {} as {} through {} on\n{device}:\n\
          with all tensors in one planned block of its memory, and with a buffer for each tensor.\n",
         count(measured.len() as u64, "network"),
+        match backend {
+            Backend::Vulkan | Backend::Wgpu => "compute shaders",
+            Backend::Cuda => "kernels",
+        },
+        backend.title(),
     );
     for network in measured {
         text.push('\n');
@@ -50,11 +55,15 @@ fn text(args: &DemoArgs, backend: &str, device: &str, measured: &[MeasuredOnDevi
     }
     text.push('\n');
     text.push_str(match backend {
-        "Vulkan" => {
+        Backend::Vulkan => {
             "The buffers are those of gpu-allocator, in blocks of 4 MiB, the smallest that it\n\
              makes (256 MiB by default). "
         }
-        _ => "The buffers are those of wgpu. ",
+        Backend::Wgpu => "The buffers are those of wgpu. ",
+        Backend::Cuda => {
+            "Each buffer is an allocation of CUDA's driver (cuMemAlloc): gpu-allocator, to which\n\
+             Vulkan is compared, does not know CUDA. "
+        }
     });
     text.push_str(
         "A buffer is made when its tensor is written and freed when\n\
@@ -152,12 +161,7 @@ struct NetworkJson {
 }
 
 impl Json {
-    fn of(
-        args: &DemoArgs,
-        backend: &'static str,
-        device: &str,
-        measured: &[MeasuredOnDevice],
-    ) -> Self {
+    fn of(args: &DemoArgs, backend: Backend, device: &str, measured: &[MeasuredOnDevice]) -> Self {
         let networks = measured.iter().map(|network| NetworkJson {
             name: network.name,
             operators: network.operators,
@@ -177,11 +181,50 @@ impl Json {
             bit_identical: true,
         });
         Self {
-            backend,
+            backend: backend.title(),
             device: device.into(),
             iterations: args.iterations,
             validated: args.validate,
             networks: networks.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: DemoArgs,
+    }
+
+    #[test]
+    fn a_report_says_what_makes_the_buffers() {
+        let args = Line::parse_from(["demo"]).args;
+        for (backend, run_as, made_by) in [
+            (
+                Backend::Vulkan,
+                "compute shaders through Vulkan",
+                "gpu-allocator, in blocks",
+            ),
+            (
+                Backend::Wgpu,
+                "compute shaders through wgpu",
+                "those of wgpu",
+            ),
+            (Backend::Cuda, "kernels through CUDA", "(cuMemAlloc)"),
+        ] {
+            let text = text(&args, backend, "a device", &[]);
+            assert!(
+                text.contains(&format!("{run_as} on\na device:\n")),
+                "{text}"
+            );
+            assert!(text.contains(made_by), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 100), "{text}");
         }
     }
 }

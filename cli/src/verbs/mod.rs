@@ -22,7 +22,7 @@ mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
 mod demo_capacity;
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 mod demo_device;
 mod demo;
 mod devices;

@@ -2,14 +2,20 @@
 //! without the features, and machines without a device, say so.
 
 use crate::run::Folder;
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+use crate::{
+    cuda_model::{compile, models_in},
+    run::Run,
+};
 
 #[test]
 fn a_device_that_is_not_one_is_refused() {
     let folder = Folder::new();
     for (device, message) in [
-        ("cuda", "expected vulkan or wgpu"),
+        ("gpu", "expected vulkan, wgpu or cuda"),
         ("vulkan:one", "the number of a device"),
         ("wgpu:", "the number of a device"),
+        ("cuda:-1", "the number of a device"),
     ] {
         let args = ["demo", "--device", device];
         folder.run(&args).failed(2, &[message]);
@@ -34,6 +40,14 @@ fn a_build_without_wgpu_says_how_to_get_it() {
     Folder::new().run(&args).failed(2, &["--features wgpu"]);
 }
 
+#[cfg(not(feature = "cuda-demo"))]
+#[test]
+fn a_build_without_cuda_says_how_to_get_it() {
+    let args = ["demo", "--device", "cuda"];
+    let parts = ["through CUDA", "--features cuda-demo"];
+    Folder::new().run(&args).failed(2, &parts);
+}
+
 /// The report of a run on the first device, unless there is none.
 #[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
 fn report(args: &[&str]) -> Option<serde_json::Value> {
@@ -48,7 +62,7 @@ fn report(args: &[&str]) -> Option<serde_json::Value> {
     Some(run.json())
 }
 
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 fn check(report: &serde_json::Value) {
     let networks = report["networks"].as_array().unwrap();
     assert_eq!(networks.len(), 3);
@@ -95,4 +109,47 @@ fn networks_on_wgpu_have_the_same_bits() {
     if let Some(report) = report(&["--device", "wgpu"]) {
         check(&report);
     }
+}
+
+/// Runs the binary on the libraries of a folder.
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+fn run_on_libraries_of(folder: &Folder, args: &[&str]) -> Run {
+    let mut command = folder.command(args);
+    command.env("LD_LIBRARY_PATH", folder.path(""));
+    Run::of(command.output().expect("the binary runs"))
+}
+
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+#[test]
+fn networks_on_a_model_of_cuda_have_the_same_bits() {
+    let folder = Folder::new();
+    if !models_in(&folder.path("")) {
+        return;
+    }
+    let args = ["demo", "--device", "cuda:1", "--iterations", "1", "--json"];
+    let run = run_on_libraries_of(&folder, &args);
+    assert_eq!((run.status, &*run.stderr), (0, ""));
+    let report = run.json();
+    check(&report);
+    assert_eq!(
+        (&report["backend"], &report["device"]),
+        (&"CUDA".into(), &"model of a device".into())
+    );
+    let run = run_on_libraries_of(&folder, &["demo", "--device", "cuda:2"]);
+    run.failed(1, &["there is no device 2"]);
+    let args = ["demo", "--device", "cuda", "--validate"];
+    run_on_libraries_of(&folder, &args).failed(2, &["for --device vulkan"]);
+}
+
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+#[test]
+fn a_compiler_that_lacks_functions_is_named() {
+    let folder = Folder::new();
+    if !models_in(&folder.path("")) {
+        return;
+    }
+    folder.write("empty.rs", "");
+    compile(&folder.path("empty.rs"), &folder.path("libnvrtc.so"));
+    let run = run_on_libraries_of(&folder, &["demo", "--device", "cuda"]);
+    run.failed(1, &["libnvrtc has no function `nvrtcCompileProgram`"]);
 }

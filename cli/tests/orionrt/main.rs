@@ -46,6 +46,8 @@ mod inference;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod without_engine;
 mod demo;
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+mod cuda_model;
 mod demo_device;
 #[cfg(target_os = "linux")]
 mod profile;

@@ -15,6 +15,9 @@
 //! gpu_allocator   the allocator that Vulkan's planned memory is compared with
 //! vulkan          a device of Vulkan
 //! wgpu            a device of wgpu                                       (wgpu)
+//! cuda_c          shaders in CUDA C                                      (cuda-demo)
+//! nvrtc           the compiler from CUDA C to PTX
+//! cuda            a device of CUDA
 //! ```
 
 // A file uses only files above it in this list.
@@ -37,9 +40,17 @@ mod gpu_allocator;
 mod vulkan;
 #[cfg(feature = "wgpu")]
 mod wgpu;
+#[cfg(feature = "cuda-demo")]
+mod cuda_c;
+#[cfg(feature = "cuda-demo")]
+mod nvrtc;
+#[cfg(feature = "cuda-demo")]
+mod cuda;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cuda-demo")]
+pub(crate) use cuda::CudaGpu;
 pub(crate) use gpu::Gpu;
 pub(crate) use measure::{MeasuredOnDevice, measure as measure_on_device};
 #[cfg(feature = "vulkan-demo")]

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
 use std::fmt::Write;
 
 /// The invocations of a workgroup.
@@ -91,6 +92,7 @@ impl Formula {
     ];
 
     /// Its function `compute`, in WGSL.
+    #[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
     fn source(self) -> &'static str {
         match self {
             Self::Product => include_str!("shaders/product.wgsl"),
@@ -144,6 +146,7 @@ impl Shader {
     }
 
     /// The whole shader, in WGSL, with the entry point `main`.
+    #[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
     pub fn wgsl(self) -> String {
         let mut text = String::new();
         let names = self.tensors().chain(self.constants().iter().copied());
@@ -221,6 +224,7 @@ pub mod tests {
         }
     }
 
+    #[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
     #[test]
     fn a_shader_in_place_has_one_buffer_less_and_no_other_name_for_it() {
         for shader in shaders().filter(|shader| shader.in_place) {

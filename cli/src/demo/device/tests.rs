@@ -1,7 +1,7 @@
 //! The demo's kernels and networks on a device of this machine: bits, distances, memory. Where
 //! there is no device, the tests say so and pass.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use orionrt::TensorId;
 
@@ -162,6 +162,9 @@ fn check_networks(gpu: &impl Gpu) -> Vec<MeasuredOnDevice> {
     }
     measured
 }
+
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+mod cuda;
 
 #[cfg(feature = "vulkan-demo")]
 mod vulkan {

@@ -16,7 +16,7 @@ mod region;
 pub(super) mod tests;
 
 pub use region::RegionExecutor;
-#[cfg(any(feature = "vulkan-demo", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan-demo", feature = "wgpu", feature = "cuda-demo"))]
 pub use region::{RegionLayout, Task};
 pub use run::Executor;
 pub use source::{HeapSource, TensorSource};
