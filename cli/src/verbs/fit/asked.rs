@@ -201,3 +201,48 @@ fn no_model(args: &FitArgs) -> Failure {
         args.input.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use orionrt_test_models::tiny;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    /// The arguments of `orionrt fit` for a small model of this folder, with a slow memory.
+    fn args(folder: &tempfile::TempDir, options: &[&str]) -> FitArgs {
+        let path = folder.path().join("model.onnx");
+        std::fs::write(&path, tiny::file()).unwrap();
+        let path = path.to_str().unwrap();
+        let command = ["orionrt", "fit", path, "--capacity", "100%", "--slow", "1M"];
+        let cli = Cli::try_parse_from(command.iter().chain(options)).unwrap();
+        let Command::Fit(args) = cli.command else {
+            panic!("the command is fit")
+        };
+        args
+    }
+
+    /// A schedule is too large for the capacity within which its fetches are to be moved.
+    #[test]
+    fn an_error_of_prefetching_is_a_failure_that_names_the_option() {
+        let folder = tempfile::tempdir().unwrap();
+        let prefetched = |options: &[&str]| {
+            let args = args(&folder, options);
+            let (input, cancel) = (load(&args).unwrap(), Cancel::new());
+            let asked = Asked::new(&args, &input, &cancel).unwrap();
+            let peak = asked.before.peak();
+            let fitted = asked.fitted(peak).unwrap();
+            asked.prefetched(fitted, peak / 2).map(drop)
+        };
+        let failure = prefetched(&["--prefetch"]).unwrap_err().to_string();
+        for part in [
+            "model.onnx: cannot fetch tensors earlier (--prefetch): ",
+            "the schedule is wrong: ",
+            "ends at byte ",
+        ] {
+            assert!(failure.contains(part), "'{part}' in: {failure}");
+        }
+        assert!(prefetched(&[]).is_ok());
+    }
+}

@@ -1,7 +1,7 @@
 //! The curve as text, as JSON, and as points to draw.
 //!
-//! Stands on `json`, `quantities` and `text`. Invariant: each limit that is reported is a point of
-//! the curve.
+//! Stands on `json`, `quantities`, `head`, `left_out` and `text`. Invariant: each limit that is
+//! reported is a point of the curve.
 
 #![forbid(unsafe_code)]
 
@@ -10,9 +10,11 @@ use orionrt::fit::Fitted;
 use serde::Serialize;
 
 use super::{
+    head::head,
     json::{AskedJson, FittedJson},
+    left_out::left_out,
     quantities::{percent, seconds, share},
-    text::{head, left_out, nothing_below},
+    text::nothing_below,
 };
 use crate::{
     format,

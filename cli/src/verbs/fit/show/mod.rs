@@ -3,6 +3,8 @@
 //! ```text
 //! quantities  seconds, speeds and percent for people
 //! moved       the tensors that leave the fast memory
+//! head        the lines above every answer
+//! left_out    the lines below it
 //! text        a schedule as lines of text
 //! json        a schedule as JSON
 //! curve       the curve as text, as JSON and as points to draw
@@ -11,6 +13,8 @@
 // A file uses only files above it in this list.
 mod quantities;
 mod moved;
+mod head;
+mod left_out;
 mod text;
 mod json;
 mod curve;

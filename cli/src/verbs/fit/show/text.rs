@@ -1,32 +1,28 @@
 //! A schedule as lines of text, for people.
 //!
-//! Stands on [`format`](crate::format), `quantities` and `moved`. Invariant: what the answer leaves
-//! out or assumes stands beside it.
+//! Stands on [`format`](crate::format), `quantities`, `moved`, `head` and `left_out`. Invariant:
+//! what the answer leaves out or assumes stands beside it.
 
 #![forbid(unsafe_code)]
 
 use orionrt::fit::{FitAction, FitError, Fitted};
 
 use super::{
+    head::head,
+    left_out::left_out,
     moved,
-    quantities::{percent, rate, seconds, share},
+    quantities::{percent, seconds, share},
 };
 use crate::{
-    args::Order,
     format::{self, Lines},
-    input,
     verbs::fit::{
         asked::Asked,
-        costs::CostSource,
         files::files,
         schedule::aliasing_name,
         smallest::{NONE_KNOWN, Smallest},
         weights::Weights,
     },
 };
-
-/// How many of the things that are left out are listed for people.
-const LISTED: usize = 5;
 
 /// What a proof holds for.
 const TRIED: &str = "in the orders and with the sharing of bytes that were tried";
@@ -137,89 +133,6 @@ pub(super) fn nothing_below(proven: u64) -> Option<String> {
     (proven > 0).then(below)
 }
 
-/// The model, the ways, and the peak without them.
-pub(super) fn head(asked: &Asked<'_>) -> Lines {
-    let args = asked.args;
-    let mut lines = Lines::default()
-        .title(args.input.display().to_string())
-        .line(
-            "model",
-            format!(
-                "{}, {} by themselves",
-                format::count(asked.model.graph.ops().len() as u64, "operator"),
-                seconds(asked.costs.total())
-            ),
-        )
-        .line("costs", costs(asked))
-        .line(
-            "peak before",
-            format!(
-                "{}, in the order of {}, aliasing {}",
-                format::bytes(asked.before.peak()),
-                match &args.model.order {
-                    Order::Given(path) => path.display().to_string(),
-                    _ => "the model".into(),
-                },
-                args.model.aliasing.name()
-            ),
-        );
-    for (at, way) in ways(asked).into_iter().enumerate() {
-        lines = lines.line(if at == 0 { "ways" } else { "" }, way);
-    }
-    lines
-}
-
-fn costs(asked: &Asked<'_>) -> String {
-    let source = match &asked.costs.source {
-        CostSource::Measured(path) => format!("measured, from {}", path.display()),
-        CostSource::Estimated { flops, memory } => {
-            let [flops, memory] = [rate(*flops, "FLOP/s"), rate(*memory, "B/s")];
-            format!("estimated at {flops} and {memory}, not measured")
-        }
-    };
-    match asked.costs.not_repeatable() {
-        0 => source,
-        count => {
-            let operators = format::count(count as u64, "operator");
-            format!("{source}; {operators} may not be rerun")
-        }
-    }
-}
-
-/// The ways in which memory may be saved.
-fn ways(asked: &Asked<'_>) -> Vec<String> {
-    let mut ways = Vec::new();
-    if let Some(slow) = asked.slow {
-        let [write, read] =
-            [slow.write_bytes_per_second, slow.read_bytes_per_second].map(|of| rate(of, "B/s"));
-        let size = format::short_bytes(slow.capacity);
-        let one_way = match slow.is_half_duplex {
-            true => ", one way at a time",
-            false => "",
-        };
-        ways.push(format!(
-            "spill to {size} of slow memory, written at {write}, read at {read}{one_way}"
-        ));
-    }
-    if let Some(compress) = asked.args.compress {
-        let speed = rate(compress.speed.0, "B/s");
-        ways.push(format!(
-            "compress to 1/{} of the bytes at {speed}, if the data allow it",
-            compress.ratio
-        ));
-    }
-    if !asked.args.no_recompute {
-        ways.push("rerun operators".into());
-    }
-    if asked.args.model.order == Order::Memory {
-        ways.push("reorder operators".into());
-    }
-    if ways.is_empty() {
-        ways.push("none: --slow, --compress or --order memory gives one".into());
-    }
-    ways
-}
-
 /// The added time, by kind, and how far it is from the least.
 fn added(mut lines: Lines, asked: &Asked<'_>, fitted: &Fitted) -> Lines {
     let cost = fitted.cost();
@@ -310,43 +223,4 @@ fn overlapped(mut lines: Lines, asked: &Asked<'_>, fitted: &Fitted) -> Lines {
         lines = lines.line("", text);
     }
     lines
-}
-
-/// What is not in the answer, and how long it took.
-pub(super) fn left_out(mut lines: Lines, asked: &Asked<'_>) -> Lines {
-    let facts = asked.facts;
-    for (name, size) in &facts.assumed {
-        lines = lines.assumed(name, *size);
-    }
-    for (name, bound) in &facts.bounds {
-        let bound = format!("{name} is at most {bound}: sizes that follow from it are bounds");
-        lines = lines.line("bounded", bound);
-    }
-    let (constants, computed) = facts.computed_constants;
-    let outside = facts.weights_bytes.saturating_sub(asked.tensor_weights());
-    let weights = outside.saturating_add(computed);
-    let mut unfitted = format!("{} of weights", format::bytes(weights));
-    if constants > 0 {
-        unfitted += " and computed constants";
-    }
-    // With all weights as tensors, nothing may be left.
-    let is_whole = asked.args.stream_weights && weights == 0;
-    let mut label = "left out";
-    if !is_whole {
-        lines = lines.line(label, format!("{unfitted}: they are in neither memory"));
-        label = "";
-    }
-    for one in facts.left_out.iter().take(LISTED) {
-        let reason = input::reason(&one.reason);
-        lines = lines.line(label, format!("{}: {reason}", one.name));
-        label = "";
-    }
-    let more = facts.left_out.len().saturating_sub(LISTED);
-    if more > 0 {
-        let more = format::thousands(more as u64);
-        lines = lines.line("", format!("and {more} more (--json lists all)"));
-    }
-    lines
-        .line("fitted in", format::duration(asked.start.elapsed()))
-        .line("loaded in", format::duration(asked.input.load_time))
 }
