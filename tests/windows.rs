@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use orionrt::{
-    Lifetimes, ModelSet, Plan, Planner, Schedule,
+    Lifetimes, Plan, Planner,
     lifetimes::{Lifetime, LifetimeMistake, LifetimesError, Piece, ViewMistake, WindowMistake},
     plan::PlanError,
 };
@@ -185,25 +185,6 @@ proptest! {
             prop_assert_eq!(read.lifetimes(), plan.lifetimes());
             prop_assert_eq!(read.offsets(), plan.offsets());
         }
-    }
-
-    #[test]
-    fn models_take_their_tensors_to_be_needed_whole(
-        models in prop::collection::vec(window_rows(5, 9, 5), 1..4), is_together in any::<bool>(),
-    ) {
-        let mut set = ModelSet::new();
-        let mut whole = ModelSet::new();
-        for (m, rows) in models.iter().enumerate() {
-            let mut rows = rows.clone();
-            rows.iter_mut().for_each(|row| row.lifetime.fixed_offset = None);
-            set.add(format!("m{m}"), lifetimes(&rows)).unwrap();
-            rows.iter_mut().for_each(|row| row.windows.clear());
-            whole.add(format!("m{m}"), lifetimes(&rows)).unwrap();
-        }
-        let schedule = if is_together { Schedule::AnyTogether } else { Schedule::OneAtATime };
-        let planner = Planner::new().nodes(NODES);
-        let [set, whole] = [set, whole].map(|set| set.plan(&schedule, &planner).unwrap());
-        prop_assert_eq!(set.plan(), whole.plan());
     }
 }
 

@@ -153,6 +153,12 @@ impl Lifetimes {
         self.conflict_relation.is_intervals()
     }
 
+    /// Whether tensors that [conflict](Self::conflict) may share bytes although steps do not tell
+    /// conflicts: tensors of one of several models, by their windows.
+    pub(crate) fn has_windows_of_models(&self) -> bool {
+        self.has_windows() && matches!(self.conflict_relation, ConflictRelation::Models(_))
+    }
+
     /// Which tensors conflict.
     pub(crate) fn conflict_relation(&self) -> &ConflictRelation {
         &self.conflict_relation

@@ -1,7 +1,8 @@
 //! The lifetimes of several models as one list of rows.
 //!
 //! Stands on [`CheckedRows`]. Invariant: the tensors of a model keep their order, and the models
-//! follow each other; only steps move, those of one model and of its gaps all by the same number.
+//! follow each other; only steps move, those of one model with its gaps and windows all by the same
+//! number.
 
 use alloc::{format, sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -12,6 +13,7 @@ use super::{
     conflict_relation::{ConflictRelation, ModelConflicts},
     error::LifetimesError,
     lifetime::{Lifetime, Within},
+    piece::Piece,
 };
 use crate::ids::TensorId;
 
@@ -46,6 +48,11 @@ impl Lifetimes {
             for (row, ranges) in model.lifetimes.live_ranges.iter() {
                 let ranges: Vec<_> = ranges.iter().map(|steps| model.moved(steps)).collect();
                 joint.live_ranges.push(first + row, &ranges);
+            }
+            for (row, pieces) in model.lifetimes.windows.iter() {
+                let pieces = pieces.iter();
+                let moved = pieces.map(|of| Piece::new(model.moved(&of.steps), of.bytes.clone()));
+                joint.windows.copy(first + row, &moved.collect::<Vec<_>>());
             }
             first += model.lifetimes.len();
         }

@@ -62,7 +62,7 @@ impl Lifetimes {
 
     /// These lifetimes or, if there are windows, those of the pieces: loads and the bounds that
     /// follow from loads are theirs.
-    pub(super) fn in_pieces(&self) -> Cow<'_, Self> {
+    pub(crate) fn in_pieces(&self) -> Cow<'_, Self> {
         match self.piece_rows() {
             Some(pieces) => Cow::Owned(pieces.lifetimes),
             None => Cow::Borrowed(self),

@@ -51,6 +51,12 @@ impl WindowedRows {
         self.rows.get(&row).map_or(&[], Vec::as_slice)
     }
 
+    /// The rows that have windows, each with its pieces.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[Piece])> {
+        let rows = self.rows.iter();
+        rows.map(|(&row, pieces)| (row, pieces.as_slice()))
+    }
+
     /// The pieces of a row: its live ranges if it has no windows.
     pub(crate) fn of<'a>(
         &'a self,

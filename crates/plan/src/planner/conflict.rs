@@ -3,7 +3,8 @@
 //! Buffers are numbered by position in the task. Invariant: buffers that are alive at a common step
 //! conflict in any case; the relation may add pairs, never remove one. Rows that overlap have a
 //! common step unless one of them has gaps. With windows, buffers that conflict may share bytes
-//! that not both of them need: the relation is then on the safe side, and `windows` is exact.
+//! that not both of them need: the relation is then on the safe side, and `windows` is exact. It is
+//! asked where steps tell conflicts; between several models, tensors are taken to be needed whole.
 
 use alloc::vec::Vec;
 use core::ops::Range;

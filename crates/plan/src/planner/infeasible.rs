@@ -149,11 +149,15 @@ impl Question<'_> {
         if load > self.capacity {
             let alive = self.alive_in(&all, &fullest);
             // Of a tensor with windows, not all bytes count.
-            let may_be_in_part = is_by_steps && self.lifetimes.has_windows();
+            let may_be_in_part = is_by_steps && self.lifetimes.has_windows()
+                || self.lifetimes.has_windows_of_models();
             return Some(match may_be_in_part {
                 true => alive,
                 false => self.largest(alive),
             });
+        }
+        if self.lifetimes.has_windows_of_models() {
+            return None;
         }
         if !is_by_steps {
             return self.conflicting(&all);

@@ -163,7 +163,8 @@ impl Planner {
         let tensors = occupying.iter().zip(&buffers);
         let is_kept =
             |(&i, buffer): (&usize, &Lifetime)| buffer.fixed_offset != rows[i].fixed_offset;
-        let proven = match tensors.clone().any(is_kept) {
+        // Nor does what was proven of conflicts, where tensors that conflict may share bytes.
+        let proven = match tensors.clone().any(is_kept) || lifetimes.has_windows_of_models() {
             true => 0,
             false => task.proven.get(),
         };

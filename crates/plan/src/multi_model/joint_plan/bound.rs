@@ -4,7 +4,8 @@
 //! what each needs at its worst step adds up, and the heaviest clique of models is a bound.
 //! Alignment sharpens it as it does for one model: of tensors that are all alive together and
 //! aligned to *g*, all but the topmost take their size rounded up to *g*. (What alignment adds to
-//! single models does not add up, because the padding of one model may be filled by another.)
+//! single models does not add up, because the padding of one model may be filled by another.) Of a
+//! tensor with windows, each piece counts as a tensor of its own.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -24,7 +25,8 @@ pub(super) fn bound(models: &[&Lifetimes], joint: &Lifetimes, timing: &ModelTimi
 
 /// The bound of models that are known by who may run beside whom.
 fn heaviest(models: &[&Lifetimes], together: &ConcurrencyRelation) -> u64 {
-    let rows = || models.iter().flat_map(|one| one.rows());
+    let pieces: Vec<_> = models.iter().map(|one| one.in_pieces()).collect();
+    let rows = || pieces.iter().flat_map(|one| one.rows());
     let rows = || rows().filter(|row| row.occupies());
     let alignments: BTreeSet<u64> = rows().map(|row| row.alignment).collect();
     let padded = alignments

@@ -84,15 +84,19 @@ impl Clock {
     /// The lifetimes by which a model is planned alone. If its runs overlap, tensors that are alive
     /// at the same time in different runs conflict there, too.
     pub(super) fn alone(&self, set: &ModelSet, model: usize) -> Result<Lifetimes, SharingError> {
-        let lifetimes = &set.lifetimes()[model];
+        let lifetimes = set.lifetimes()[model].clone();
+        let lifetimes = match self.has_further_runs() {
+            true => lifetimes.without_windows(),
+            false => lifetimes,
+        };
         let (Some(starts), Some(hull)) = (&self.starts, set.hull(model)) else {
-            return Ok(lifetimes.clone());
+            return Ok(lifetimes);
         };
         let starts = &starts[model];
         let length = hull.upper.abs_diff(hull.lower);
         let mut gaps = starts.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
         if gaps.all(|gap| gap >= length) {
-            return Ok(lifetimes.clone());
+            return Ok(lifetimes);
         }
         let last = starts.last().map_or(0, |last| last.abs_diff(starts[0]));
         if hull.upper.checked_add_unsigned(last).is_none() {
@@ -100,9 +104,16 @@ impl Clock {
             return Err(out_of_time(set, model, hull.upper, start.into()));
         }
         let timing = ModelTiming::Runs(Vec::from([since_first(starts)]));
-        let bound = bound(&[lifetimes], lifetimes, &timing);
-        let conflicts = conflicts(&[lifetimes], lifetimes, timing, bound);
-        Ok(lifetimes.clone().with_model_conflicts(conflicts))
+        let bound = bound(&[&lifetimes], &lifetimes, &timing);
+        let conflicts = conflicts(&[&lifetimes], &lifetimes, timing, bound);
+        Ok(lifetimes.with_model_conflicts(conflicts))
+    }
+
+    /// Whether some model runs again on a common clock, in a way that tells something new. Runs are
+    /// compared by the steps of whole tensors, so windows are not used then.
+    pub(super) fn has_further_runs(&self) -> bool {
+        let mut starts = self.starts.iter().flatten();
+        starts.any(|starts| starts.len() > 1)
     }
 
     /// The rows of all models on the joint clock, in their first runs.
@@ -129,7 +140,7 @@ impl Clock {
         let is_plain =
             |one: &&Lifetimes| matches!(one.conflict_relation(), ConflictRelation::Intervals);
         match (&self.starts, &self.together) {
-            (Some(starts), _) if starts.iter().all(|starts| starts.len() == 1) => None,
+            (Some(_), _) if !self.has_further_runs() => None,
             (Some(starts), _) => {
                 let starts = starts.iter().map(|starts| since_first(starts));
                 Some(ModelTiming::Runs(starts.collect()))

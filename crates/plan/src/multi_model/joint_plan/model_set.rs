@@ -44,8 +44,13 @@ impl ModelSet {
         Self::default()
     }
 
-    /// Adds a model, whose steps are counted by its own clock. Windows of its tensors are dropped:
-    /// models share bytes of tensors that are needed whole.
+    /// Adds a model, whose steps are counted by its own clock.
+    ///
+    /// [Windows](Lifetimes::with_windows) of its tensors are used by the plan that the model has
+    /// alone, and by those of all models together that put such plans on each other. With a common
+    /// clock on which each model runs once, tensors of different models share bytes by their
+    /// windows, too. Where a model runs again on a common clock, all tensors are taken to be needed
+    /// whole.
     ///
     /// # Errors
     /// When another model has that name, or there are 2³² models.
@@ -57,7 +62,7 @@ impl ModelSet {
         let name = name.into();
         let id = self.names.next_id(&name)?;
         self.names.push(name);
-        self.lifetimes.push(lifetimes.without_windows());
+        self.lifetimes.push(lifetimes);
         Ok(id)
     }
 

@@ -67,6 +67,11 @@ pub(super) fn joint_lifetimes(
 ) -> Result<Lifetimes, SharingError> {
     let lifetimes: Vec<&Lifetimes> = isolated.iter().map(Plan::lifetimes).collect();
     let joint = clock.rows(set, &lifetimes)?;
+    // Those of a saved plan may have windows.
+    let joint = match clock.has_further_runs() {
+        true => joint.without_windows(),
+        false => joint,
+    };
     let Some(timing) = clock.timing(&lifetimes) else {
         return Ok(joint);
     };
