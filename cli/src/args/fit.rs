@@ -111,8 +111,9 @@ pub(crate) struct FitArgs {
     #[arg(long, requires = "slow")]
     pub(crate) slow_half_duplex: bool,
 
-    /// Count the model's weights as tensors, too: they are in the slow memory at the start, where
-    /// they take no bytes of --slow, and are fetched when operators need them
+    /// Count the model's weights as tensors, too, and constants that are computed from others:
+    /// they are in the slow memory at the start, where they take no bytes of --slow, and are
+    /// fetched when operators need them
     #[arg(long, requires = "slow")]
     pub(crate) stream_weights: bool,
 

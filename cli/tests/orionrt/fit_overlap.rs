@@ -5,9 +5,14 @@ use orionrt::{
     fit::{Fit, OperatorCosts, SlowMemory},
 };
 use orionrt_models::Options;
+use orionrt_test_models::parts::{node, zeros};
 use serde_json::Value;
 
-use crate::fit::{fit, folder, network, read};
+use crate::{
+    fit::{fit, folder, network, read},
+    onnx::model,
+    run::Folder,
+};
 
 fn number(json: &Value, name: &str) -> f64 {
     json[name].as_f64().expect(name)
@@ -70,6 +75,32 @@ fn weights_that_are_larger_than_the_capacity_are_fetched() {
         (&without["weights"], &without["stream_weights"]),
         (&Value::Null, &false.into())
     );
+}
+
+#[test]
+fn constants_that_are_computed_from_weights_are_fetched_too() {
+    let nodes = vec![
+        node("Transpose", &["w"], &["turned"]),
+        node("MatMul", &["x", "turned"], &["a"]),
+        node("MatMul", &["a", "v"], &["y"]),
+    ];
+    let weights = vec![zeros("w", &[8, 8]), zeros("v", &[8, 8])];
+    let folder = Folder::with("model.onnx", model(&["1", "8"], nodes, weights));
+    let args = fit(&["--capacity", "448", "--stream-weights"]);
+    let text = folder.done(&args).stdout;
+    for part in [
+        "weights       512 bytes in 2 tensors, in the slow memory at the start",
+        "fetched 512 bytes in",
+        "left out      256 bytes of weights that only constants are computed from: they are in",
+    ] {
+        assert!(text.contains(part), "'{part}' in: {text}");
+    }
+    let json = folder.done(&[&args[..], &["--json"]].concat()).json();
+    assert_eq!(json["weights"]["tensors"], 2);
+    assert_eq!(json["weights"]["fetched_once_bytes"], 512);
+    let text = folder.done(&fit(&["--capacity", "448"])).stdout;
+    let outside = "left out      768 bytes of weights and computed constants: they are in";
+    assert!(text.contains(outside), "{text}");
 }
 
 /// Schedules of the network with its weights, without and with `--prefetch`.

@@ -25,7 +25,7 @@ pub enum Format {
 pub struct Model {
     /// The operators in the order of the file and the tensors they pass on, with declared views and
     /// results in place. Constants are not in it, unless
-    /// [`Options::weight_tensors`](crate::Options::weight_tensors) asks for weights.
+    /// [`Options::weight_tensors`](crate::Options::weight_tensors) asks for them.
     ///
     /// Bodies of control flow are in place, and what is in them is named `NODE/BODY/...`. Branches
     /// come before the operator `NODE`, which stands for all that they read from outside;
@@ -42,7 +42,7 @@ pub struct Model {
     /// The tensors that keep their values from one run to the next: operators change them, although
     /// in the graph they only read them.
     pub variables: Vec<TensorId>,
-    /// The tensors that are weights, ascending: none unless
+    /// The tensors that are weights or computed constants, ascending: none unless
     /// [`Options::weight_tensors`](crate::Options::weight_tensors) asks for them. In the graph they
     /// are inputs; their types are bytes.
     pub weights: Vec<TensorId>,
@@ -59,7 +59,7 @@ pub struct Model {
     pub weights_bytes: u64,
     /// How many tensors of known size the operators read that are computed from constants alone,
     /// as `ConstantOfShape` makes them: they can be computed before the first step, and then are
-    /// memory like weights.
+    /// memory like weights. Also those that are tensors of the graph.
     pub computed_constants: usize,
     /// The bytes of these.
     pub computed_constants_bytes: u64,

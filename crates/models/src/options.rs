@@ -130,9 +130,10 @@ impl Options {
         self
     }
 
-    /// Makes the weights that operators read tensors of the graph: inputs that need memory beside
-    /// the others. Those that only bodies of control flow read stay outside, and so do constants
-    /// that are computed from others.
+    /// Makes the constants that operators read tensors of the graph, weights and what is computed
+    /// from constants alone: inputs that need memory beside the others. Whoever runs the graph has
+    /// computed the latter before. Constants that only bodies of control flow read stay outside,
+    /// and so do those that only others are computed from.
     #[must_use]
     pub fn weight_tensors(mut self, are_tensors: bool) -> Self {
         self.weight_tensors = are_tensors;

@@ -29,9 +29,9 @@ pub(super) struct Operators<'p> {
     pub(super) work: Vec<OperatorWork>,
     /// Bodies, each before those within it.
     pub(super) bodies: Vec<Body>,
-    /// Whether weights are to be tensors.
+    /// Whether weights and computed constants are to be tensors.
     pub(super) weights_are_tensors: bool,
-    /// The weights that are tensors.
+    /// Those that are.
     pub(super) weight_tensors: Vec<TensorId>,
     /// Whether weights of the operators that come next are tensors.
     pub(super) adds_weights: bool,
@@ -119,7 +119,8 @@ impl<'p> Operators<'p> {
         Ok(())
     }
 
-    /// Makes the weights among some values tensors, if they are to be; returns whether one is new.
+    /// Makes the constants among some values tensors, if they are to be; returns whether one is
+    /// new.
     fn add_weights(&mut self, values: &[ValueId]) -> Result<bool, ModelError> {
         let before = self.weight_tensors.len();
         for &value in values.iter().filter(|_| self.adds_weights) {

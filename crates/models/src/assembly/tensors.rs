@@ -91,15 +91,14 @@ impl<'p> Tensors<'p> {
         Ok(Some(tensor))
     }
 
-    /// Declares a tensor for a weight of known size that has none; `None` for all other values.
+    /// Declares a tensor for a constant of known size that has none; `None` for all other values.
     pub(super) fn add_weight(
         &mut self,
         value: ValueId,
         builder: &mut GraphBuilder,
     ) -> Result<Option<TensorId>, ModelError> {
         let ValueKind::Constant {
-            bytes: bytes @ 1..,
-            is_computed: false,
+            bytes: bytes @ 1.., ..
         } = self.value(value).kind
         else {
             return Ok(None);

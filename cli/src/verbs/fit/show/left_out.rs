@@ -24,15 +24,18 @@ pub(super) fn left_out(mut lines: Lines, asked: &Asked<'_>) -> Lines {
         let bound = format!("{name} is at most {bound}: sizes that follow from it are bounds");
         lines = lines.line("bounded", bound);
     }
-    let (constants, computed) = facts.computed_constants;
-    let outside = facts.weights_bytes.saturating_sub(asked.tensor_weights());
-    let weights = outside.saturating_add(computed);
-    let mut unfitted = format!("{} of weights", format::bytes(weights));
-    if constants > 0 {
+    let (computed, computed_bytes) = facts.computed_constants;
+    let constants = facts.weights_bytes.saturating_add(computed_bytes);
+    let outside = constants.saturating_sub(asked.tensor_weights());
+    let is_streamed = asked.args.stream_weights;
+    let mut unfitted = format!("{} of weights", format::bytes(outside));
+    if is_streamed {
+        unfitted += " that only constants are computed from";
+    } else if computed > 0 {
         unfitted += " and computed constants";
     }
     // With all weights as tensors, nothing may be left.
-    let is_whole = asked.args.stream_weights && weights == 0;
+    let is_whole = is_streamed && outside == 0;
     let mut label = "left out";
     if !is_whole {
         lines = lines.line(label, format!("{unfitted}: they are in neither memory"));
