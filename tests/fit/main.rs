@@ -7,6 +7,7 @@
 //! search      what single steps of the search find, and when it ends
 //! values      random graphs on a machine that follows schedules byte by byte
 //! parts       operands that lie within the results of concatenations
+//! read_within operands that are read within them afterwards
 //! costs       the costs of operators, and of schedules
 //! refused     graphs and options that mean nothing
 //! ```
@@ -21,6 +22,7 @@ use orionrt::{
 mod costs;
 mod least_cost;
 mod parts;
+mod read_within;
 mod refused;
 mod search;
 mod values;

@@ -39,14 +39,14 @@ fn u_net() -> Graph {
     g.output(y).build().expect("a chain")
 }
 
-fn with_parts(capacity: u64) -> Fit {
+pub(crate) fn with_parts(capacity: u64) -> Fit {
     Fit::within(capacity)
         .aliasing(Aliasing::Parts)
         .slow(SlowMemory::new(100, 10.0))
 }
 
 /// Where a tensor's last copy in the fast memory lies within that of another one.
-fn place(graph: &Graph, fitted: &Fitted, tensor: &str) -> Option<Within> {
+pub(crate) fn place(graph: &Graph, fitted: &Fitted, tensor: &str) -> Option<Within> {
     let id = graph.find(tensor).expect("a tensor of the graph");
     let names = fitted.fast_plan().lifetimes();
     let copy = format!("{tensor} (copy");
@@ -60,7 +60,7 @@ fn place(graph: &Graph, fitted: &Fitted, tensor: &str) -> Option<Within> {
     row.within
 }
 
-fn checked(graph: &Graph, fit: &Fit) -> Fitted {
+pub(crate) fn checked(graph: &Graph, fit: &Fit) -> Fitted {
     let fitted = fitted(graph, fit);
     let schedule = fitted.schedule();
     assert!(computes(graph, schedule, sizes_of(schedule, graph)));
@@ -299,20 +299,22 @@ fn a_result_with_an_aligned_operand_lies_within_another_one_only_where_that_stay
     assert_eq!(fitted_at(16), [Some(16), Some(16)]);
 }
 
-/// One operator has two results, the parts of which are named in turns. `t` is needed once more.
+/// One operator has two results, the parts of which are named in turns. `t` is needed after the
+/// second one.
 #[test]
 fn each_result_of_an_operator_is_joined_by_itself() {
     let mut g = GraphBuilder::new();
-    let names = ["x", "p", "q", "t", "u", "y"];
-    let [x, p, q, t, u, y] = names.map(|name| g.tensor(name, bytes(10)));
+    let names = ["x", "p", "q", "t", "u", "y", "z"];
+    let [x, p, q, t, u, y, z] = names.map(|name| g.tensor(name, bytes(10)));
     let [r, s] = ["r", "s"].map(|name| g.tensor(name, bytes(20)));
     for (name, made) in [("p", p), ("q", q), ("t", t), ("u", u)] {
         g.op(name).reads([x]).writes([made]);
     }
     let both = g.op("both").part(t, s, 10).part(q, r, 10);
     both.part(p, r, 0).part(u, s, 0);
-    g.op("end").reads([r, s, t]).writes([y]);
-    let graph = g.output(y).build().expect("six operators");
+    g.op("both again").reads([r, s]).writes([y]);
+    g.op("end").reads([y, t]).writes([z]);
+    let graph = g.output(z).build().expect("seven operators");
     let found = checked(&graph, &with_parts(100));
     let places = ["p", "q", "t", "u"].map(|name| place(&graph, &found, name));
     let starts = places.map(|within| within.map(|within| within.offset));

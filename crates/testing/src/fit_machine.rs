@@ -4,14 +4,15 @@
 //! What an operator writes depends on every byte that it reads. So a tensor that is not where it
 //! should be, or is not all of it, changes what comes out. A compressed form is a ticket, of other
 //! bytes each time, for what it was made of: if one bit of it is wrong, nothing comes back. Knows
-//! nothing of lifetimes, of the steps of copies or of rules: it looks at offsets and bytes alone.
+//! nothing of lifetimes, of the steps of copies or of rules: it looks at offsets and bytes, and at
+//! what was written to a copy last, in which a part begins where the graph says.
 
 use std::collections::HashMap;
 
 use orionrt_plan::{
     Graph, TensorId,
     fit::{CopyId, FitAction, FitSchedule, Memory},
-    graph::Op,
+    graph::{Op, Part},
 };
 
 use crate::random::mix;
@@ -83,6 +84,15 @@ fn reference(graph: &Graph) -> Vec<Vec<u8>> {
     values
 }
 
+/// The tensor that is no view whose bytes a tensor is.
+fn root(graph: &Graph, mut id: TensorId) -> TensorId {
+    let views = || graph.ops().iter().flat_map(|op| op.views());
+    while let Some(view) = views().find(|view| view.result == id) {
+        id = view.of;
+    }
+    id
+}
+
 /// Where each tensor begins in the tensor that is no view whose bytes it is.
 fn starts(graph: &Graph) -> Vec<usize> {
     let mut starts = vec![0; graph.tensors().len()];
@@ -95,8 +105,13 @@ fn starts(graph: &Graph) -> Vec<usize> {
 }
 
 struct Machine<'m> {
+    graph: &'m Graph,
     schedule: &'m FitSchedule,
     memories: [Vec<u8>; 2],
+    /// Where tensors begin in those that are no views.
+    starts: Vec<usize>,
+    /// The tensor that was written to each copy last.
+    holds: Vec<Option<TensorId>>,
     /// What each compressed form stands for.
     tickets: HashMap<Vec<u8>, Vec<u8>>,
 }
@@ -111,10 +126,30 @@ impl Machine<'_> {
         ))
     }
 
-    /// Where a tensor begins in a copy that holds it: a view may be a copy of its own.
-    fn start(&self, copy: CopyId, id: TensorId, starts: &[usize]) -> Option<usize> {
-        let is_own = self.schedule.copy(copy)?.tensor == id;
-        Some(if is_own { 0 } else { starts[id.index()] })
+    /// Where a tensor begins in a copy that holds it, or something that it is a part of: a view may
+    /// be a copy of its own.
+    fn start(&self, copy: CopyId, id: TensorId) -> Option<usize> {
+        let of = self.schedule.copy(copy)?;
+        let held = self.holds[copy.index()].unwrap_or(of.tensor);
+        let start = self.starts[id.index()];
+        if held == id {
+            return Some(0);
+        }
+        let root = |id: TensorId| root(self.graph, id);
+        let parts = self.graph.ops().iter().flat_map(|op| op.parts());
+        let mut parts = parts.filter(|part| part.result == held);
+        let part = parts.find(|part| root(part.operand) == root(id) && root(id) != held);
+        // The operand may be a view, as the tensor may be.
+        let start_in = |part: &Part| {
+            let before = self.starts[part.operand.index()];
+            (part.offset as usize + start).checked_sub(before)
+        };
+        part.map_or(Some(start), start_in)
+    }
+
+    /// A tensor has been written to a copy.
+    fn put(&mut self, copy: CopyId, id: TensorId) {
+        self.holds[copy.index()] = Some(id);
     }
 
     fn read(&self, copy: CopyId, start: usize, size: usize) -> Option<Vec<u8>> {
@@ -169,16 +204,20 @@ pub fn computes(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2])
 
 /// `None` at the first byte that is not as it should be.
 fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> Option<()> {
-    let (values, starts) = (reference(graph), starts(graph));
+    let values = reference(graph);
     let memories = [vec![0xa5; fast], vec![0xa5; slow]];
     let mut machine = Machine {
+        graph,
         schedule,
         memories,
+        starts: starts(graph),
+        holds: vec![None; schedule.copies.len()],
         tickets: HashMap::new(),
     };
     for (&input, copy) in graph.inputs().iter().zip(&schedule.inputs) {
         if let &Some(copy) = copy {
             machine.write(copy, &values[input.index()])?;
+            machine.put(copy, input);
         }
     }
     for step in &schedule.steps {
@@ -188,7 +227,7 @@ fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> 
                 let op = graph.ops().get(at)?;
                 let mut operands = Vec::new();
                 for (&id, &copy) in op.reads().iter().zip(&step.reads) {
-                    let start = machine.start(copy, id, &starts)?;
+                    let start = machine.start(copy, id)?;
                     let bytes = machine.read(copy, start, size(graph, id))?;
                     (bytes == values[id.index()]).then_some(())?;
                     operands.push(bytes);
@@ -205,29 +244,35 @@ fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> 
                         }
                     };
                     machine.write(copy, &bytes)?;
+                    machine.put(copy, id);
                 }
             }
             FitAction::Fetch(tensor) if step.reads.is_empty() => {
-                machine.write(*step.writes.first()?, &values[tensor.index()])?;
+                let to = *step.writes.first()?;
+                machine.write(to, &values[tensor.index()])?;
+                machine.put(to, tensor);
             }
             FitAction::Spill(tensor) | FitAction::Fetch(tensor) => {
                 let (from, to) = (*step.reads.first()?, *step.writes.first()?);
                 let bytes = machine.read(from, 0, size(graph, tensor))?;
                 machine.write(to, &bytes)?;
+                machine.holds[to.index()] = machine.holds[from.index()];
             }
             FitAction::Compress(tensor) => {
                 let (from, to) = (*step.reads.first()?, *step.writes.first()?);
                 machine.compress(from, to, size(graph, tensor))?;
+                machine.holds[to.index()] = machine.holds[from.index()];
             }
             FitAction::Expand(tensor) => {
                 let (from, to) = (*step.reads.first()?, *step.writes.first()?);
                 machine.expand(from, to, size(graph, tensor))?;
+                machine.holds[to.index()] = machine.holds[from.index()];
             }
             _ => return None,
         }
     }
     for (&output, &copy) in graph.outputs().iter().zip(&schedule.outputs) {
-        let start = machine.start(copy, output, &starts)?;
+        let start = machine.start(copy, output)?;
         let bytes = machine.read(copy, start, size(graph, output))?;
         (bytes == values[output.index()]).then_some(())?;
     }

@@ -2,7 +2,8 @@
 //!
 //! Stands on [`Copies`]. An operator reads and writes the copies that its step names; a spill, a
 //! fetch, and what compresses and expands make a copy from another one; and an operator that is
-//! rerun runs as at the first time. A tensor is all of its copy, or a part of it if it is a view.
+//! rerun runs as at the first time. A tensor is all of its copy, or a part of it: a view, or an
+//! operand of a concatenation that is read within the result.
 //!
 //! Invariant: whatever the schedule, an operator reads values that the schedule brought where it
 //! looks for them; if there are none, the run ends with an error.
@@ -16,7 +17,7 @@ use std::{
 
 use orionrt::{
     TensorId,
-    fit::{CopyId, FitAction, FitSchedule},
+    fit::{CopyId, FitAction, FitSchedule, TensorStarts},
     graph::OpId,
     slots::SlotError,
 };
@@ -36,8 +37,7 @@ pub struct FittedExecutor<'n> {
     schedule: &'n FitSchedule,
     copies: Copies<'n>,
     weights: &'n StoredWeights,
-    /// For each tensor, the element of the tensor that is no view at which it begins.
-    starts: Vec<usize>,
+    starts: TensorStarts,
     times: Vec<Duration>,
 }
 
@@ -50,18 +50,12 @@ impl<'n> FittedExecutor<'n> {
         memories: &'n Memories,
         weights: &'n StoredWeights,
     ) -> Self {
-        let mut starts = vec![0; network.graph().tensors().len()];
-        for node in network.nodes() {
-            if let Some(start) = node.kernel().view_start() {
-                starts[node.writes().index()] = starts[node.reads()[0].index()] + start;
-            }
-        }
         Self {
             network,
             schedule,
             copies: Copies::new(schedule, memories),
             weights,
-            starts,
+            starts: TensorStarts::new(network.graph()),
             times: vec![Duration::ZERO; schedule.steps.len()],
         }
     }
@@ -208,15 +202,11 @@ impl<'n> FittedExecutor<'n> {
         tensor.ok_or_else(|| self.no_copy(at, copy))
     }
 
-    /// The elements of a copy that are a tensor. A view may have a copy of its own.
+    /// The elements of a copy that are a tensor.
     fn elements(&self, tensor: TensorId, copy: CopyId) -> Range<usize> {
         let copy = self.schedule.copy(copy);
-        let is_own = copy.is_some_and(|copy| copy.tensor == tensor);
-        let start = if is_own {
-            0
-        } else {
-            self.starts[tensor.index()]
-        };
+        let start = copy.map_or(0, |copy| self.starts.in_copy(tensor, copy));
+        let start = start as usize / size_of::<f32>();
         start..start + self.network.length(tensor)
     }
 

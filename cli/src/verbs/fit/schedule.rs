@@ -9,8 +9,8 @@
 use std::io::{self, Write};
 
 use orionrt::{
-    Graph, Lifetimes, TensorId,
-    fit::{CopyId, FitAction, FitStep, Fitted, Memory},
+    Graph, TensorId,
+    fit::{CopyId, FitAction, FitStep, Fitted, Memory, TensorStarts},
 };
 use serde::Serialize;
 
@@ -25,8 +25,7 @@ pub(super) struct ScheduleOf<'f> {
     fitted: &'f Fitted,
     capacity: u64,
     slow_capacity: u64,
-    /// Where tensors lie within others.
-    lifetimes: Lifetimes,
+    starts: TensorStarts,
 }
 
 #[derive(Serialize)]
@@ -98,12 +97,8 @@ impl<'f> ScheduleOf<'f> {
         capacity: u64,
         slow_capacity: u64,
     ) -> Self {
-        // Results are in place as the order allows it.
-        let ordered = graph.in_order(fitted.order());
-        let ordered = ordered.as_ref().unwrap_or(graph);
         Self {
-            // Operands within the results of concatenations have copies of their own.
-            lifetimes: ordered.lifetimes_with(fitted.aliasing().min(orionrt::Aliasing::InPlace)),
+            starts: TensorStarts::new(graph),
             graph,
             fitted,
             capacity,
@@ -244,20 +239,16 @@ impl<'f> ScheduleOf<'f> {
         }
     }
 
-    /// A tensor in a copy: the tensor itself, or what it lies within.
+    /// A tensor in a copy: of the tensor itself, or of what it lies within.
     fn place(&self, id: TensorId, copy: CopyId) -> Place<'f> {
         let of = self.fitted.schedule().copy(copy);
-        let within = self.lifetimes.get(id).and_then(|row| row.within);
         let is_root = of.is_some_and(|of| of.tensor == id);
-        let start = match (is_root, within) {
-            (false, Some(within)) => within.offset,
-            _ => 0,
-        };
+        let offset = of.map(|of| of.offset + self.starts.in_copy(id, of));
         Place {
             tensor: self.name(id),
             copy,
             memory: of.map_or("", |of| memory_name(of.memory)),
-            offset: of.map_or(0, |of| of.offset) + start,
+            offset: offset.unwrap_or(0),
             size: match of {
                 Some(of) if is_root => of.bytes(self.graph),
                 _ => self.size(id),

@@ -8,10 +8,10 @@
 //! Invariant: no schedule that has the operators in the model's order, and the model's alias sets,
 //! costs less. Another order or other alias sets may cost less.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 use super::{
-    model::{Model, moment_before, op_moment},
+    model::{Idle, Model, moment_before, op_moment},
     prices::{Offer, Prices},
 };
 
@@ -99,7 +99,9 @@ fn cover(offers: &[Offer], full: Full, capacity: u64) -> Result<(f64, f64), Impo
 /// The moments that are too full if nothing is elsewhere, those with most bytes first.
 fn fullest_moments(model: &Model, capacity: u64) -> Vec<Full> {
     let mut changes: Vec<i64> = vec![0; model.moments() + 1];
-    for idle in &model.idles {
+    let joined = first_joins(model);
+    let is_needed = |idle: &&Idle| idle.from < op_moment(joined[idle.root as usize]);
+    for idle in model.idles.iter().filter(is_needed) {
         let (absence, size) = (idle.absence(idle.until), model.size(idle.root) as i64);
         changes[absence.start as usize] += size;
         changes[absence.end as usize] -= size;
@@ -108,7 +110,7 @@ fn fullest_moments(model: &Model, capacity: u64) -> Vec<Full> {
     let mut moments: Vec<Full> = Vec::new();
     for (moment, change) in (0u32..).zip(&changes[..model.moments()]) {
         idle_bytes += change;
-        if let Some(own) = own_bytes(model, moment) {
+        if let Some(own) = own_bytes(model, &joined, moment) {
             let all = own + idle_bytes as u64;
             moments.push(Full { moment, own, all });
         }
@@ -120,9 +122,24 @@ fn fullest_moments(model: &Model, capacity: u64) -> Vec<Full> {
     moments
 }
 
-/// The bytes of the roots that must be there in a moment; `None` for a moment before an operator,
-/// in which a root may be there or not.
-fn own_bytes(model: &Model, moment: u32) -> Option<u64> {
+/// For each root, the first operator within whose results it may lie, as a part of a concatenation:
+/// after that, it may have no bytes beside those of the result. A number above those of all
+/// operators if there is none.
+fn first_joins(model: &Model) -> Vec<u32> {
+    let mut first = vec![model.ops.len() as u32; model.roots.len()];
+    for (op, what) in (0..).zip(&model.ops) {
+        for &(read, _) in what.joins.iter().flat_map(|join| &join.parts) {
+            let first = &mut first[what.operands[read].root as usize];
+            *first = op.min(*first);
+        }
+    }
+    first
+}
+
+/// The bytes of the roots that must be there in a moment, which is not that of the first join of
+/// any root, or after that; `None` for a moment before an operator, in which a root may be there or
+/// not.
+fn own_bytes(model: &Model, joined: &[u32], moment: u32) -> Option<u64> {
     let total = |roots: &[u32]| roots.iter().map(|&root| model.size(root)).sum::<u64>();
     let end = moment_before(model.ops.len() as u32);
     let external = |roots: &[u32]| {
@@ -139,11 +156,10 @@ fn own_bytes(model: &Model, moment: u32) -> Option<u64> {
         moment if moment % 2 == 1 => {
             debug_assert_eq!(moment, op_moment(moment / 2));
             let op = &model.ops[(moment / 2) as usize];
-            // The bytes of a result that is joined are those of its operands.
-            let joined = op.joins.iter().flat_map(|join| &join.parts);
-            let joined: BTreeSet<u32> = joined.map(|&(read, _)| op.operands[read].root).collect();
-            let joined = joined.iter().map(|&root| model.size(root));
-            Some(total(&op.roots) - joined.sum::<u64>())
+            // The bytes of an operand that is joined are those of the result.
+            let mut apart = op.roots.clone();
+            apart.retain(|&root| moment < op_moment(joined[root as usize]));
+            Some(total(&apart))
         }
         _ => None,
     }

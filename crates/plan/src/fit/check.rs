@@ -8,7 +8,8 @@
 //! - a copy of an input holds it from the start; every other copy holds nothing at first;
 //! - an operator needs all operands in its copies, and leaves its results there. A result may be
 //!   written over an operand if the graph says so and nobody else reads that copy now; the operand
-//!   is then gone;
+//!   is then gone. If parts of results are allowed, the copy of a concatenation's result holds the
+//!   operands, too;
 //! - a spill and a fetch hand on what the copy holds, and nothing is fetched before it was spilled;
 //! - so do what compresses a tensor and what expands it, which need both forms at once; a tensor is
 //!   compressed only into as many bytes as its codec says, and nothing reads it in that form;

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::graph::{Graph, TensorSet};
 use crate::ids::TensorId;
+use crate::lifetimes::Aliasing;
 
 /// The state of a check.
 pub(super) struct Check<'c> {
@@ -39,7 +40,7 @@ impl<'c> Check<'c> {
             graph,
             fit,
             schedule,
-            values: Values::new(graph),
+            values: Values::new(graph, fit.aliasing == Aliasing::Parts),
             stored: fit.stored_inputs(),
             holds: vec![None; schedule.copies.len()],
             has_run: vec![false; graph.ops().len()],

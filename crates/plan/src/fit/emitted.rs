@@ -99,6 +99,31 @@ impl Emitted {
         })
     }
 
+    /// A step: what it does, and which copies it reads and writes.
+    pub(super) fn step(&self, at: usize) -> (Action, &[u32], &[u32]) {
+        let step = &self.steps[at];
+        let reads = &self.links[self.links_start(at)..step.reads_end];
+        (
+            step.action,
+            reads,
+            &self.links[step.reads_end..step.writes_end],
+        )
+    }
+
+    /// Names another copy in place of one, at some steps.
+    pub(super) fn rename(&mut self, steps: Range<usize>, copy: u32, other: u32) {
+        let links = self.links_start(steps.start)..self.links_start(steps.end);
+        for link in self.links[links].iter_mut().filter(|link| **link == copy) {
+            *link = other;
+        }
+    }
+
+    /// Where the links of a step begin.
+    fn links_start(&self, step: usize) -> usize {
+        let before = step.checked_sub(1);
+        before.map_or(0, |before| self.steps[before].writes_end)
+    }
+
     /// The roots that are spilled or compressed and never come back, or recomputed after their last
     /// use and never read.
     pub(super) fn unread(&self) -> impl Iterator<Item = u32> {

@@ -46,6 +46,7 @@ mod options;
 mod schedule;
 mod mistake;
 mod values;
+mod tensor_starts;
 mod check_state;
 mod check_joins;
 mod check_places;
@@ -99,4 +100,5 @@ pub use {
     options::{Fit, SlowMemory},
     overlap::{Overlap, OverlapError, StepTime},
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Form, Memory, TensorCopy},
+    tensor_starts::TensorStarts,
 };

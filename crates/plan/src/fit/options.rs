@@ -171,9 +171,9 @@ impl Fit {
     /// results in place by default.
     ///
     /// With [`Aliasing::Parts`], the operands of a concatenation also lie within its result where
-    /// all of them are [whole parts](crate::graph::OpBuilder::part) of it that are needed no longer
-    /// and that the caller neither fills nor reads: the operator then has nothing to do. Its time
-    /// still counts.
+    /// all of them are [whole parts](crate::graph::OpBuilder::part) of it that the caller neither
+    /// fills nor reads, and that are needed no longer, or only read while the result is there: the
+    /// operator then has nothing to do. Its time still counts.
     #[must_use]
     pub fn aliasing(mut self, aliasing: Aliasing) -> Self {
         self.aliasing = aliasing;

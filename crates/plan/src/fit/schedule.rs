@@ -174,13 +174,13 @@ impl TensorCopy {
 ///
 /// An executor fills the [`inputs`](Self::inputs), goes through the [`steps`](Self::steps), and
 /// finds its results in the [`outputs`](Self::outputs). At each step it knows of every operand
-/// which copy holds it, and each copy has its offset. A tensor that is a view begins where the
-/// [place](crate::execution::ExecutionSchedule::place) of its execution schedule says, within the
-/// copy.
+/// which copy holds it, and each copy has its offset. A tensor that is a view begins within the
+/// copy, where [`TensorStarts`](super::TensorStarts) says.
 ///
 /// With [`Aliasing::Parts`](crate::Aliasing::Parts), the copies of the operands of a concatenation
 /// may lie within the copy of its result, at its step alone: there source and target are the same
-/// bytes, and an executor must not copy them.
+/// bytes, and an executor must not copy them. An operand that is needed once more is then read
+/// within the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FitSchedule {
     /// What happens, in order.

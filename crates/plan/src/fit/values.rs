@@ -1,21 +1,33 @@
-//! What a graph's tensors are made of, for the check: which of them are bytes of others, and which
-//! operand each result may replace.
+//! What a graph's tensors are made of, for the check: which of them are bytes of others.
 //!
 //! Stands on [`Graph`] alone, so that the check does not depend on the lifetimes and the alias sets
-//! that the search uses.
+//! that the search uses. Invariant: a tensor has the bytes that it is said to have as long as
+//! nothing is written over them.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::ops::Range;
 
 use crate::graph::Graph;
 use crate::ids::TensorId;
 
-/// For each tensor, the tensor that is no view whose bytes it is, and where in it it begins.
+/// Bytes of a tensor that is no view, which the result of a concatenation has from `start` on.
+struct Within {
+    bytes: Range<u64>,
+    start: u64,
+}
+
+/// For each tensor, the tensor that is no view whose bytes it is, and where in it it begins; for
+/// the operands of concatenations, where the results have their bytes.
 pub(super) struct Values {
     base: Vec<(TensorId, u64)>,
+    sizes: Vec<u64>,
+    /// By the tensor that is no view, and the result.
+    parts: BTreeMap<(TensorId, TensorId), Within>,
 }
 
 impl Values {
-    pub(super) fn new(graph: &Graph) -> Self {
+    /// With the parts of results, or without.
+    pub(super) fn new(graph: &Graph, has_parts: bool) -> Self {
         let mut base: Vec<(TensorId, u64)> = graph.tensors().map(|(id, _)| (id, 0)).collect();
         for op in graph.ops() {
             for view in op.views() {
@@ -23,7 +35,23 @@ impl Values {
                 base[view.result.index()] = (of, start + view.offset);
             }
         }
-        Self { base }
+        let sizes = graph.tensors().map(|(_, of)| of.layout().size() as u64);
+        let mut values = Self {
+            base,
+            sizes: sizes.collect(),
+            parts: BTreeMap::new(),
+        };
+        let parts = graph.ops().iter().flat_map(|op| op.parts());
+        for part in parts.filter(|_| has_parts) {
+            let (of, start) = values.base[part.operand.index()];
+            let end = start + values.sizes[part.operand.index()];
+            let within = Within {
+                bytes: start..end,
+                start: part.offset,
+            };
+            values.parts.entry((of, part.result)).or_insert(within);
+        }
+        values
     }
 
     /// Where a tensor begins in the bytes of another one that holds it; `None` if that does not.
@@ -33,7 +61,17 @@ impl Values {
             // An executor may copy to a view, which then is no view.
             held if held == id => Some(0),
             held if held == base => Some(start),
-            _ => None,
+            held => {
+                let within = self.parts.get(&(base, held))?;
+                let end = start + self.sizes[id.index()];
+                let is_there = within.bytes.start <= start && end <= within.bytes.end;
+                is_there.then(|| within.start + start - within.bytes.start)
+            }
         }
+    }
+
+    /// Where a tensor begins in the tensor that is no view whose bytes it is.
+    pub(super) fn start(&self, id: TensorId) -> u64 {
+        self.base[id.index()].1
     }
 }

@@ -1,0 +1,205 @@
+//! Operands of concatenations that are needed once more: they are read within the result.
+
+use orionrt::{
+    Aliasing, Graph, GraphBuilder, Planner, TensorId,
+    fit::{Fit, FitAction, FitError, FitRule, FitSchedule, Fitted, TensorStarts},
+    graph::OpId,
+};
+
+use crate::{
+    bytes,
+    parts::{checked, place, with_parts},
+};
+
+/// `p` and `q` are joined to `r`; then come the operators of `then`, which are given `p`, `r` and a
+/// tensor of ten bytes, which is the output.
+fn joined(then: impl Fn(&mut GraphBuilder, [TensorId; 3])) -> Graph {
+    let mut g = GraphBuilder::new();
+    let [x, p, q, y] = ["x", "p", "q", "y"].map(|name| g.tensor(name, bytes(10)));
+    let r = g.tensor("r", bytes(20));
+    g.op("make p").reads([x]).writes([p]);
+    g.op("make q").reads([x]).writes([q]);
+    g.op("join").part(q, r, 0).part(p, r, 10);
+    then(&mut g, [p, r, y]);
+    g.output(y).build().expect("all of them are written")
+}
+
+/// The last operator reads the result, and the second operand once more.
+fn read_once_more() -> Graph {
+    joined(|g, [p, r, y]| {
+        g.op("end").reads([r, p]).writes([y]);
+    })
+}
+
+/// Where the operands lie within the result.
+fn places(graph: &Graph, fitted: &Fitted) -> [Option<u64>; 2] {
+    ["q", "p"].map(|name| place(graph, fitted, name).map(|within| within.offset))
+}
+
+#[test]
+fn an_operand_is_read_within_the_result() {
+    let graph = read_once_more();
+    let fitted = checked(&graph, &with_parts(30));
+    assert_eq!((fitted.load(), fitted.cost().seconds()), (30, 0.0));
+    assert_eq!(places(&graph, &fitted), [Some(0), Some(10)]);
+    let schedule = fitted.schedule();
+    let end = schedule.steps.last().expect("four steps");
+    assert_eq!(end.reads[0], end.reads[1]);
+    let copy = schedule.copy(end.reads[0]).expect("that of the result");
+    let starts = TensorStarts::new(&graph);
+    let start = |name| starts.in_copy(graph.find(name).expect("a tensor"), copy);
+    assert_eq!(["p", "q", "r"].map(start), [10, 0, 0]);
+    // What the last operator reads and writes.
+    let error = Planner::new().fit(&graph, &with_parts(29)).unwrap_err();
+    assert!(
+        matches!(error, FitError::Impossible { needed: 30, .. }),
+        "{error}"
+    );
+    // Apart, `p` and `q` are copied.
+    let apart = checked(&graph, &with_parts(40).aliasing(Aliasing::InPlace));
+    assert_eq!((apart.load(), places(&graph, &apart)), (40, [None; 2]));
+}
+
+#[test]
+fn a_view_of_an_operand_is_made_and_read_within_the_result() {
+    let graph = joined(|g, [p, r, y]| {
+        let view = g.tensor("view", bytes(6));
+        g.op("view").view(view, p, 4);
+        g.op("end").reads([r, view]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(30));
+    assert_eq!(places(&graph, &fitted), [Some(0), Some(10)]);
+    let end = fitted.schedule().steps.last().expect("five steps");
+    let copy = fitted.schedule().copy(end.reads[1]).expect("it");
+    let view = graph.find("view").expect("a tensor");
+    assert_eq!(TensorStarts::new(&graph).in_copy(view, copy), 14);
+}
+
+#[test]
+fn an_operand_that_is_needed_longer_than_the_result_is_copied() {
+    let graph = joined(|g, [p, r, y]| {
+        let a = g.tensor("a", bytes(10));
+        g.op("reduce").reads([r]).writes([a]);
+        g.op("end").reads([a, p]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(100));
+    assert_eq!(places(&graph, &fitted), [None; 2]);
+}
+
+#[test]
+fn an_operand_of_a_result_that_is_written_over_is_copied() {
+    let graph = joined(|g, [p, r, y]| {
+        let s = g.tensor("s", bytes(20));
+        g.op("relu").in_place(s, r);
+        g.op("end").reads([s, p]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(100));
+    assert_eq!(places(&graph, &fitted), [None; 2]);
+    // At the same step.
+    let graph = joined(|g, [p, r, y]| {
+        let s = g.tensor("s", bytes(20));
+        g.op("add").reads([p]).in_place(s, r);
+        g.op("end").reads([s]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(100));
+    assert_eq!(places(&graph, &fitted), [None; 2]);
+}
+
+#[test]
+fn an_operand_that_is_written_over_is_copied() {
+    let graph = joined(|g, [p, r, y]| {
+        let s = g.tensor("s", bytes(10));
+        g.op("relu").in_place(s, p);
+        g.op("end").reads([s, r]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(100));
+    assert_eq!(places(&graph, &fitted), [None; 2]);
+}
+
+#[test]
+fn an_operand_of_a_later_concatenation_lies_within_that() {
+    let graph = joined(|g, [p, r, y]| {
+        let [t, s] = [("t", 10), ("s", 20)].map(|(name, size)| g.tensor(name, bytes(size)));
+        g.op("make t").reads([r]).writes([t]);
+        g.op("join again").part(p, s, 0).part(t, s, 10);
+        g.op("end").reads([r, s]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(100));
+    let place = |name| place(&graph, &fitted, name).map(|within| within.offset);
+    assert_eq!(["q", "p", "t"].map(place), [None, Some(0), Some(10)]);
+}
+
+/// An operand cannot lie within two results.
+#[test]
+fn an_operand_of_two_results_of_an_operator_lies_within_one() {
+    let mut g = GraphBuilder::new();
+    let names = ["x", "p", "q", "t", "y"];
+    let [x, p, q, t, y] = names.map(|name| g.tensor(name, bytes(10)));
+    let [r, s] = ["r", "s"].map(|name| g.tensor(name, bytes(20)));
+    for (name, made) in [("p", p), ("q", q), ("t", t)] {
+        g.op(name).reads([x]).writes([made]);
+    }
+    let both = g.op("both").part(p, r, 0).part(q, r, 10);
+    both.part(p, s, 0).part(t, s, 10);
+    g.op("end").reads([r, s]).writes([y]);
+    let graph = g.output(y).build().expect("five operators");
+    let fitted = checked(&graph, &with_parts(100));
+    let place = |name| place(&graph, &fitted, name).map(|within| within.offset);
+    assert_eq!(["p", "q", "t"].map(place), [Some(0), Some(10), None]);
+}
+
+/// What the check says of a schedule in which `p` is read in the copy of `r`, which was written
+/// over or not.
+fn read_after_relu(is_over: bool) -> Result<(), FitRule> {
+    let graph = joined(|g, [p, r, y]| {
+        let s = g.tensor("s", bytes(20));
+        if is_over {
+            g.op("relu").in_place(s, r);
+            g.op("end").reads([s, p]).writes([y]);
+        } else {
+            g.op("relu").reads([r]).writes([s]);
+            g.op("end").reads([s, p, r]).writes([y]);
+        }
+    });
+    let fit = with_parts(100);
+    let mut schedule = checked(&graph, &fit).schedule().clone();
+    let join = FitAction::Run(OpId::new(2));
+    let join = schedule.steps.iter().find(|step| step.action == join);
+    let result = join.expect("it runs").writes[0];
+    let end = schedule.steps.last_mut().expect("five steps");
+    end.reads[1] = result;
+    schedule.copies[result.index()].steps.end = schedule.end();
+    schedule.check(&graph, &fit).map_err(|mistake| mistake.rule)
+}
+
+#[test]
+fn the_check_finds_an_operand_in_the_result_until_that_is_written_over() {
+    assert_eq!(read_after_relu(false), Ok(()));
+    let mistake = read_after_relu(true).unwrap_err();
+    assert!(
+        matches!(&mistake, FitRule::NotThere { holds } if holds == "s"),
+        "{mistake:?}"
+    );
+}
+
+#[test]
+fn the_check_finds_no_operand_in_a_result_unless_parts_are_allowed() {
+    let graph = read_once_more();
+    let schedule: FitSchedule = checked(&graph, &with_parts(30)).schedule().clone();
+    let check = |fit: &Fit| schedule.check(&graph, fit);
+    assert_eq!(check(&with_parts(40)), Ok(()));
+    let mistake = check(&with_parts(40).aliasing(Aliasing::InPlace)).unwrap_err();
+    // `q` lies within the result, too.
+    assert!(matches!(mistake.rule, FitRule::Overlap { .. }), "{mistake}");
+    let mut apart = schedule.clone();
+    let join = FitAction::Run(OpId::new(2));
+    let join = apart.steps.iter().find(|step| step.action == join);
+    let result = join.expect("it runs").writes[0];
+    apart.copies[result.index()].offset = 100;
+    let fit = with_parts(200).aliasing(Aliasing::InPlace);
+    let mistake = apart.check(&graph, &fit).unwrap_err();
+    assert!(
+        matches!(&mistake.rule, FitRule::NotThere { holds } if holds == "r"),
+        "{mistake}"
+    );
+}
