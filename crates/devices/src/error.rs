@@ -27,8 +27,8 @@ pub enum DeviceMemoryError {
         /// How many bytes the device's heap has, if that is known.
         heap: Option<u64>,
     },
-    /// A block would take more of the device's heap than this process may have now, by what the
-    /// driver says of budgets.
+    /// The driver refused a block that would take more of the device's heap than this process may
+    /// have now, by what the driver says of budgets.
     OverBudget {
         /// The size of the block.
         needed: u64,
@@ -153,8 +153,8 @@ impl fmt::Display for DeviceMemoryError {
                 used,
             } => write!(
                 f,
-                "a block of {needed} bytes is beyond this process's budget: it may have {budget} \
-                 bytes of the heap now, and uses {used}"
+                "the device has no memory for a block of {needed} bytes: this process may have \
+                 {budget} bytes of its heap now, and uses {used}"
             ),
             Self::NoMemoryTo { action } => write!(f, "the driver has no memory to {action}"),
             Self::OtherDevice { what, of, given_to } => {

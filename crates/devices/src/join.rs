@@ -16,8 +16,8 @@ use core::fmt;
 use orionrt_plan::TensorId;
 
 use crate::{
-    memory::DeviceMemory, order::StreamId, pool::DevicePool, slot::DeviceSlot,
-    slot_error::DeviceSlotError,
+    memory::DeviceMemory, order::StreamId, pool::DevicePool, returned::returns_slots,
+    slot::DeviceSlot, slot_error::DeviceSlotError,
 };
 
 /// Slots whose tensors could not be [joined](DevicePool::join), and why.
@@ -96,31 +96,4 @@ impl<M: DeviceMemory> DevicePool<M> {
     }
 }
 
-/// Gives the tensors up.
-impl<M: DeviceMemory> From<DeviceJoinError<M>> for DeviceSlotError {
-    fn from(refused: DeviceJoinError<M>) -> Self {
-        refused.error
-    }
-}
-
-impl<M: DeviceMemory> fmt::Debug for DeviceJoinError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceJoinError")
-            .field("slots", &self.slots)
-            .field("error", &self.error)
-            .finish()
-    }
-}
-
-impl<M: DeviceMemory> fmt::Display for DeviceJoinError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.error, f)
-    }
-}
-
-// Displayed as the error inside, so that error's source is this one's, too.
-impl<M: DeviceMemory> core::error::Error for DeviceJoinError<M> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.error.source()
-    }
-}
+returns_slots!(DeviceJoinError, slots);

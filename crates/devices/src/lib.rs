@@ -26,6 +26,8 @@
 mod error;
 #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 mod label;
+#[cfg(any(feature = "cuda", feature = "vulkan"))]
+mod pinned;
 mod properties;
 mod memory;
 mod host;
@@ -33,6 +35,7 @@ mod order;
 mod segments;
 mod claims;
 mod slot_error;
+mod returned;
 mod ranges;
 mod arena;
 mod pool;

@@ -10,7 +10,10 @@ use core::{fmt, ops::Range};
 use bytemuck::Pod;
 use orionrt_plan::TensorId;
 
-use crate::{memory::DeviceMemory, order::StreamId, pool::DevicePool, slot_error::DeviceSlotError};
+use crate::{
+    memory::DeviceMemory, order::StreamId, pool::DevicePool, returned::returns_slots,
+    slot_error::DeviceSlotError,
+};
 
 /// A tensor in device memory that is in use. Dropping it gives its bytes up behind all of its uses.
 ///
@@ -272,13 +275,6 @@ impl<M: DeviceMemory> Drop for DeviceSlot<M> {
     }
 }
 
-/// Gives the tensor up.
-impl<M: DeviceMemory> From<DeviceTransferError<M>> for DeviceSlotError {
-    fn from(refused: DeviceTransferError<M>) -> Self {
-        refused.error
-    }
-}
-
 impl<M: DeviceMemory> fmt::Debug for DeviceSlot<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeviceSlot")
@@ -288,24 +284,4 @@ impl<M: DeviceMemory> fmt::Debug for DeviceSlot<M> {
     }
 }
 
-impl<M: DeviceMemory> fmt::Debug for DeviceTransferError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceTransferError")
-            .field("slot", &self.slot)
-            .field("error", &self.error)
-            .finish()
-    }
-}
-
-impl<M: DeviceMemory> fmt::Display for DeviceTransferError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.error, f)
-    }
-}
-
-// Displayed as the error inside, so that error's source is this one's, too.
-impl<M: DeviceMemory> core::error::Error for DeviceTransferError<M> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.error.source()
-    }
-}
+returns_slots!(DeviceTransferError, slot);

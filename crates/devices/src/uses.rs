@@ -30,6 +30,7 @@ use crate::{memory::DeviceMemory, order::StreamId, slot::DeviceSlot, slot_error:
 /// assert_eq!(*DeviceUse::ReadPart(&pair, second).on(stream)?, 256..512);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[non_exhaustive]
 pub enum DeviceUse<'s, M: DeviceMemory> {
     /// It reads the tensor.
     Read(&'s DeviceSlot<M>),

@@ -11,6 +11,7 @@
 //!   stream       CudaStream and CudaEvent: work in order, and the order between streams
 //!   device       CudaDevice: opened by number, or the engine's own context
 //!   submissions  what the context was given to do, with events behind it
+//!   running      which of that may still run
 //!   event        an event behind work of a stream
 //!   capture      streams that are captured, and calls in a thread that captures one
 //!   driver       the driver's library: whether it is there, its answers as errors
@@ -47,6 +48,7 @@
 mod driver;
 mod capture;
 mod event;
+mod running;
 mod submissions;
 mod device;
 mod stream;

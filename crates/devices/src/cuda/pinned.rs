@@ -6,7 +6,7 @@ use cudarc::driver::sys;
 use orionrt_alloc::Arena;
 
 use super::{device::CudaDevice, driver::Asked};
-use crate::error::DeviceMemoryError;
+use crate::{error::DeviceMemoryError, pinned::check_pinned};
 
 /// An arena of the host whose memory the device copies from and to directly: transfers of slices
 /// that are allocated in it need no staging in between.
@@ -35,12 +35,7 @@ impl<'arena> CudaPinned<'arena> {
     /// The arena is not pinned, it was registered already, or the driver refuses it.
     pub fn new(device: &CudaDevice, arena: &'arena Arena) -> Result<Self, DeviceMemoryError> {
         let asked = Asked::to("register an arena");
-        if !arena.is_pinned() {
-            return Err(DeviceMemoryError::Refused {
-                action: asked.action,
-                answer: "the arena is not pinned".to_owned(),
-            });
-        }
+        check_pinned(arena, asked.action)?;
         device.bind(asked)?;
         let (base, bytes) = (arena.base().as_ptr(), arena.capacity());
         // SAFETY: the arena has this memory as long as it is borrowed, and gives no page of it back

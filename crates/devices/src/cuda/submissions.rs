@@ -9,9 +9,9 @@
 //! stream 1   launch 2 ──────────────┴─ event     a range that is given back here is behind both
 //! ```
 //!
-//! All of this is under one mutex for each context. Invariant: a submission that may still run is
-//! one of the list's [`Running`]. An event there was recorded on the stream of its submissions,
-//! behind the last of them.
+//! Stands on [`running`](super::running) for the list of what may still run. All of this is under
+//! one mutex for each context. Invariant: what the context was given is in the list before anybody
+//! else can ask for the last number.
 
 #![allow(unsafe_code)]
 
@@ -23,7 +23,8 @@ use cudarc::driver::{self, CudaContext, DriverError, result};
 use super::{
     capture::{CAPTURED, RelaxedCapture, is_captured},
     driver::{Asked, is_of_capture},
-    event::{EventState, RecordedEvent},
+    event::EventState,
+    running::{Work, WorkList},
 };
 use crate::{error::DeviceMemoryError, label::Label};
 
@@ -39,7 +40,7 @@ pub(super) struct Submissions {
     context: Arc<CudaContext>,
     /// What errors call the device in this context, whoever opened it.
     label: Label,
-    list: Mutex<List>,
+    list: Mutex<WorkList>,
     /// The streams of the context that this crate knows, as one of them may be captured.
     streams: Mutex<Vec<Weak<driver::CudaStream>>>,
     /// What is given back when the context has done all its work.
@@ -49,33 +50,6 @@ pub(super) struct Submissions {
 /// Calls that give back what is not used any more but by work of the context.
 #[derive(Default)]
 struct Later(Vec<Box<dyn FnOnce() -> Result<(), DriverError> + Send>>);
-
-#[derive(Debug, Default)]
-struct List {
-    /// The number of the last submission; they are counted from 1.
-    last: u64,
-    /// The last number that somebody asked for: up to here, streams get events.
-    asked_for: u64,
-    running: Vec<Running>,
-}
-
-/// Submissions that may still run: those of the numbers `first..=last` that are of one work.
-#[derive(Debug)]
-struct Running {
-    first: u64,
-    last: u64,
-    work: Work,
-}
-
-#[derive(Clone, Debug)]
-enum Work {
-    /// Of a stream, without an event so far.
-    Stream(Weak<driver::CudaStream>),
-    /// Of a stream, up to an event.
-    Event(Weak<driver::CudaStream>, Arc<RecordedEvent>),
-    /// Of streams that are not known: the context has to do all its work.
-    Context,
-}
 
 impl Submissions {
     /// The submissions of a context on a device of this name, which are the same ones for all who
@@ -116,30 +90,20 @@ impl Submissions {
             Some(stream) => Work::Stream(Arc::downgrade(stream)),
             None => Work::Context,
         };
-        let mut list = self.list();
-        list.last += 1;
-        let last = list.last;
-        list.add(Running {
-            first: last,
-            last,
-            work,
-        });
-        list.fold_dropped_streams();
+        self.list().note(work);
     }
 
     /// The number of the last submission. Streams get an event behind what they were given.
     pub fn last(&self) -> u64 {
         let mut list = self.list();
-        list.asked_for = list.last;
-        list.record_events();
-        list.last
+        let last = list.last();
+        list.ask_for(last);
+        last
     }
 
     /// The last number up to which all submissions are known to have ended.
     pub fn ended(&self) -> Result<u64, DeviceMemoryError> {
-        let mut list = self.list();
-        list.record_events();
-        list.ended()
+        self.list().ended()
     }
 
     /// Waits until the submissions up to this number have ended: for the events of their streams,
@@ -150,10 +114,8 @@ impl Submissions {
     pub fn wait(&self, number: u64) -> Result<(), DeviceMemoryError> {
         let work: Vec<Work> = {
             let mut list = self.list();
-            list.asked_for = list.asked_for.max(number);
-            list.record_events();
-            let awaited = list.running.iter().filter(|it| it.first <= number);
-            awaited.map(|it| it.work.clone()).collect()
+            list.ask_for(number);
+            list.work(number)
         };
         for work in work {
             let stream = match work {
@@ -227,7 +189,7 @@ impl Submissions {
 
     /// The number of the last submission, to forget what was made before a wait.
     pub fn last_number(&self) -> u64 {
-        self.list().last
+        self.list().last()
     }
 
     /// A stream has done all its submissions up to a number.
@@ -240,7 +202,7 @@ impl Submissions {
     }
 
     /// The list. A thread that panicked while it held the lock had changed nothing, or all.
-    fn list(&self) -> MutexGuard<'_, List> {
+    fn list(&self) -> MutexGuard<'_, WorkList> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -277,98 +239,5 @@ fn answered(asked: Asked, error: DriverError) -> DeviceMemoryError {
             answer: "a stream is being captured".to_owned(),
         },
         false => asked.answered(error),
-    }
-}
-
-impl List {
-    /// Adds work to what runs: to the same work, if that has no event yet.
-    fn add(&mut self, new: Running) {
-        match self.running.iter_mut().find(|it| it.work.is(&new.work)) {
-            Some(running) => {
-                running.first = running.first.min(new.first);
-                running.last = running.last.max(new.last);
-            }
-            None => self.running.push(new),
-        }
-    }
-
-    /// Makes the work of streams that were dropped without an event work of the context: there will
-    /// be no event behind it.
-    fn fold_dropped_streams(&mut self) {
-        let work = self.running.iter();
-        let dropped = work.filter(|it| it.work.is_of_dropped_stream());
-        let numbers = dropped.map(|it| (it.first, it.last));
-        let all = numbers.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
-        let Some((first, last)) = all else { return };
-        self.running.retain(|it| !it.work.is_of_dropped_stream());
-        let work = Work::Context;
-        self.add(Running { first, last, work });
-    }
-
-    /// Gives an event to each stream whose work was asked for. Where that cannot be done now, as
-    /// the stream is being captured or the driver refuses it, it is tried again later.
-    fn record_events(&mut self) {
-        let asked_for = self.asked_for;
-        let asked = self.running.iter_mut().filter(|it| it.first <= asked_for);
-        for running in asked {
-            let Work::Stream(stream) = &running.work else {
-                continue;
-            };
-            let recorded = stream.upgrade().map(|it| RecordedEvent::behind(&it));
-            if let Some(Ok(Some(event))) = recorded {
-                running.work = Work::Event(Weak::clone(stream), Arc::new(event));
-            }
-        }
-        self.fold_dropped_streams();
-    }
-
-    /// Forgets the work that has ended.
-    fn ended(&mut self) -> Result<u64, DeviceMemoryError> {
-        let asked = self.ask_events();
-        self.running.retain(|running| running.first <= running.last);
-        asked?;
-        let running = self.running.iter().map(|running| running.first - 1);
-        Ok(running.min().unwrap_or(self.last))
-    }
-
-    /// Asks for each event. What has ended is left without a number; behind an event that became
-    /// part of a graph, the stream has to get another one.
-    fn ask_events(&mut self) -> Result<(), DeviceMemoryError> {
-        for running in &mut self.running {
-            let Work::Event(stream, event) = &running.work else {
-                continue;
-            };
-            match event.state()? {
-                EventState::Done => running.first = running.last + 1,
-                EventState::Pending => {}
-                EventState::Captured => running.work = Work::Stream(Weak::clone(stream)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Forgets work up to a number.
-    fn forget(&mut self, number: u64, is_done: impl Fn(&Work) -> bool) {
-        self.running.retain_mut(|running| {
-            if is_done(&running.work) {
-                running.first = running.first.max(number + 1);
-            }
-            running.first <= running.last
-        });
-    }
-}
-
-impl Work {
-    /// Whether more of this work can be added to the other: no event is behind it yet.
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Stream(one), Self::Stream(other)) => Weak::ptr_eq(one, other),
-            (Self::Context, Self::Context) => true,
-            _ => false,
-        }
-    }
-
-    fn is_of_dropped_stream(&self) -> bool {
-        matches!(self, Self::Stream(stream) if stream.strong_count() == 0)
     }
 }

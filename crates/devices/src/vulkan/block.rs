@@ -14,6 +14,7 @@ use super::{
     host_bytes::HostBytes,
     logical::{Logical, Owned},
     memory_type::{Home, heap_number, heap_of, memory_type},
+    physical::Budget,
     requirements::{buffer, needs},
 };
 use crate::error::DeviceMemoryError;
@@ -103,9 +104,6 @@ fn allocate(
     if heap.is_some_and(|heap| heap < needed) {
         return Err(DeviceMemoryError::OutOfMemory { needed, heap });
     }
-    if let Some(heap) = heap_number(memory, memory_type) {
-        device.check_budget(heap, needed)?;
-    }
     let mut alone = vk::MemoryDedicatedAllocateInfo::default();
     let mut wanted = vk::MemoryAllocateInfo::default()
         .allocation_size(needed)
@@ -118,10 +116,29 @@ fn allocate(
     // the memory back.
     let memory = unsafe { device.raw().allocate_memory(&wanted, None) };
     let memory = memory.map_err(|answer| match refused("allocate a block")(answer) {
-        DeviceMemoryError::NoMemoryTo { .. } => DeviceMemoryError::OutOfMemory { needed, heap },
+        DeviceMemoryError::NoMemoryTo { .. } => no_memory(device, memory_type, needed),
         other => other,
     })?;
     Ok(Owned::new(&device.logical, memory))
+}
+
+/// Why the driver has no memory of this type for a block: the budget of this process, if the block
+/// is beyond that. A budget is an estimate, so it is asked for only when the driver has refused.
+fn no_memory(device: &VulkanDevice, memory_type: u32, needed: u64) -> DeviceMemoryError {
+    let physical = device.physical();
+    let heap = heap_number(&physical.memory, memory_type);
+    let budget = heap.and_then(|heap| physical.budget(device.raw_instance(), heap));
+    match budget.filter(|budget| needed > budget.bytes.saturating_sub(budget.used)) {
+        Some(Budget { bytes, used }) => DeviceMemoryError::OverBudget {
+            needed,
+            budget: bytes,
+            used,
+        },
+        None => DeviceMemoryError::OutOfMemory {
+            needed,
+            heap: heap_of(&physical.memory, memory_type),
+        },
+    }
 }
 
 pub(super) fn bind(

@@ -33,7 +33,7 @@ pub(super) enum Command {
 }
 
 /// A command buffer, with all that its commands use.
-pub(super) struct Recorded {
+pub(super) struct RecordedCommands {
     pub(super) buffer: vk::CommandBuffer,
     pub(super) device: VulkanDevice,
     /// What the command buffer is of.
@@ -95,7 +95,7 @@ impl Command {
     }
 }
 
-impl Recorded {
+impl RecordedCommands {
     pub(super) fn new(
         device: &VulkanDevice,
         list: Vec<Command>,

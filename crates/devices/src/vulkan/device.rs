@@ -11,7 +11,7 @@ use super::{
     logical::Logical,
     messages::VulkanMessages,
     options::{VulkanOptions, VulkanParts},
-    physical::{self, Physical},
+    physical::Physical,
     requirements::{buffer, needs},
     submissions::Submissions,
 };
@@ -178,18 +178,9 @@ impl VulkanDevice {
     }
 
     /// The device's heaps now, with what this process may have of each.
-    ///
-    /// # Errors
-    /// The driver refuses to say.
-    pub fn heaps(&self) -> Result<Vec<MemoryHeap>, DeviceMemoryError> {
-        physical::heaps(&self.logical.functions, self.about.physical.handle)
-    }
-
-    /// Checks that a block is within what this process may have of a heap now, if the driver says.
-    pub(super) fn check_budget(&self, heap: usize, needed: u64) -> Result<(), DeviceMemoryError> {
-        let physical = self.about.physical.handle;
-        let budget = physical::budget(&self.logical.functions, physical, heap)?;
-        budget.map_or(Ok(()), |budget| budget.check(needed))
+    #[must_use]
+    pub fn heaps(&self) -> Vec<MemoryHeap> {
+        self.about.physical.heaps(&self.logical.functions)
     }
 
     /// How many queues run kernels beside each other. Streams share them.

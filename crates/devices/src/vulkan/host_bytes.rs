@@ -9,9 +9,9 @@ use std::sync::Arc;
 use allocator_api2::alloc::Allocator;
 use orionrt_alloc::Arena;
 
-use crate::error::DeviceMemoryError;
+use crate::{error::DeviceMemoryError, pinned::check_pinned};
 
-const ACTION: &str = "make memory for transfers in an arena";
+pub(super) const ACTION: &str = "make memory for transfers in an arena";
 
 /// A block of a pinned arena, given back when this is dropped.
 pub(super) struct HostBytes {
@@ -36,7 +36,7 @@ impl HostBytes {
             action: ACTION,
             answer,
         };
-        check_pinned(arena)?;
+        check_pinned(arena, ACTION)?;
         let layout = usize::try_from(bytes)
             .ok()
             .zip(usize::try_from(alignment).ok())
@@ -65,17 +65,6 @@ impl HostBytes {
     /// How many bytes there are.
     pub(super) fn bytes(&self) -> u64 {
         self.layout.size() as u64
-    }
-}
-
-/// Checks that an arena is pinned: a device uses pages that stay where they are.
-pub(super) fn check_pinned(arena: &Arena) -> Result<(), DeviceMemoryError> {
-    match arena.is_pinned() {
-        true => Ok(()),
-        false => Err(DeviceMemoryError::Refused {
-            action: ACTION,
-            answer: "the arena is not pinned".into(),
-        }),
     }
 }
 

@@ -78,6 +78,7 @@ mod memory;
 mod kernel;
 mod command;
 mod recorder;
+mod held;
 mod staging;
 mod stream;
 mod transfer;

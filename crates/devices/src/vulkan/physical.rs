@@ -28,6 +28,9 @@ pub(super) struct Physical {
     /// Whether it is not all of Vulkan, which whoever opens it must know, says
     /// `VK_KHR_portability_subset`. Nothing that it may lack is used here.
     pub(super) is_portable: bool,
+    /// Whether the driver says how much of a heap this process may have
+    /// (`VK_EXT_memory_budget`).
+    says_budget: bool,
 }
 
 impl Physical {
@@ -60,16 +63,61 @@ impl Physical {
         };
         // SAFETY: see above.
         let memory = unsafe { instance.get_physical_device_memory_properties(handle) };
+        let extensions = Extensions::of(instance, handle)?;
+        let says_budget = extensions.has(ash::ext::memory_budget::NAME);
+        let imports = extensions.has(ash::ext::external_memory_host::NAME);
         Ok(Some(Self {
-            properties: properties(instance, handle, &about, version)?,
+            properties: DeviceProperties {
+                heaps: heaps(instance, handle, says_budget),
+                ..properties(instance, handle, &about, version)
+            },
             handle,
             limits: about.limits,
             memory,
             family,
             queues,
-            host_alignment: host_alignment(instance, handle)?,
-            is_portable: has_extension(instance, handle, ash::khr::portability_subset::NAME)?,
+            host_alignment: imports.then(|| host_alignment(instance, handle)),
+            is_portable: extensions.has(ash::khr::portability_subset::NAME),
+            says_budget,
         }))
+    }
+
+    /// The device's heaps now, with how much this process may have of each, if the driver says.
+    pub(super) fn heaps(&self, instance: &ash::Instance) -> Vec<MemoryHeap> {
+        heaps(instance, self.handle, self.says_budget)
+    }
+
+    /// The budget of a heap now, if the driver says.
+    pub(super) fn budget(&self, instance: &ash::Instance, heap: usize) -> Option<Budget> {
+        if !self.says_budget {
+            return None;
+        }
+        let mut budgets = vk::PhysicalDeviceMemoryBudgetPropertiesEXT::default();
+        let mut about = vk::PhysicalDeviceMemoryProperties2::default().push_next(&mut budgets);
+        // SAFETY: a query into valid structures, which the driver knows.
+        unsafe { instance.get_physical_device_memory_properties2(self.handle, &mut about) };
+        let bytes = *budgets.heap_budget.get(heap)?;
+        let used = *budgets.heap_usage.get(heap)?;
+        // A driver that knows no budget of a heap says 0.
+        (bytes > 0).then_some(Budget { bytes, used })
+    }
+}
+
+/// The extensions that a device has.
+struct Extensions(Vec<vk::ExtensionProperties>);
+
+impl Extensions {
+    fn of(instance: &ash::Instance, handle: vk::PhysicalDevice) -> Result<Self, DeviceMemoryError> {
+        // SAFETY: a query of a device of the live instance.
+        let extensions = unsafe { instance.enumerate_device_extension_properties(handle) };
+        Ok(Self(
+            extensions.map_err(refused("list a device's extensions"))?,
+        ))
+    }
+
+    fn has(&self, name: &CStr) -> bool {
+        let mut names = self.0.iter().map(|one| one.extension_name_as_c_str());
+        names.any(|found| found == Ok(name))
     }
 }
 
@@ -100,7 +148,7 @@ fn properties(
     handle: vk::PhysicalDevice,
     about: &vk::PhysicalDeviceProperties,
     version: u32,
-) -> Result<DeviceProperties, DeviceMemoryError> {
+) -> DeviceProperties {
     let kind = match about.device_type {
         vk::PhysicalDeviceType::DISCRETE_GPU => DeviceKind::Discrete,
         vk::PhysicalDeviceType::INTEGRATED_GPU => DeviceKind::Integrated,
@@ -116,8 +164,7 @@ fn properties(
     properties.copy_alignment = 4;
     properties.largest_binding = about.limits.max_storage_buffer_range.into();
     properties.largest_block = largest_block(instance, handle, version);
-    properties.heaps = heaps(instance, handle)?;
-    Ok(properties)
+    properties
 }
 
 /// The largest block that the driver allocates and that a buffer can cover.
@@ -138,70 +185,26 @@ fn largest_block(instance: &ash::Instance, handle: vk::PhysicalDevice, version: 
 }
 
 /// What this process may have of a heap, and what it has, in bytes.
-#[derive(Clone, Copy)]
 pub(super) struct Budget {
     pub(super) bytes: u64,
     pub(super) used: u64,
 }
 
-impl Budget {
-    /// Checks that a block is within the budget.
-    pub(super) fn check(self, needed: u64) -> Result<(), DeviceMemoryError> {
-        let Self { bytes, used } = self;
-        match needed <= bytes.saturating_sub(used) {
-            true => Ok(()),
-            false => Err(DeviceMemoryError::OverBudget {
-                needed,
-                budget: bytes,
-                used,
-            }),
-        }
-    }
-}
-
-/// The budget of a heap now, if the driver says.
-pub(super) fn budget(
-    instance: &ash::Instance,
-    handle: vk::PhysicalDevice,
-    heap: usize,
-) -> Result<Option<Budget>, DeviceMemoryError> {
-    if !has_extension(instance, handle, ash::ext::memory_budget::NAME)? {
-        return Ok(None);
-    }
-    let mut budgets = vk::PhysicalDeviceMemoryBudgetPropertiesEXT::default();
-    let mut about = vk::PhysicalDeviceMemoryProperties2::default().push_next(&mut budgets);
-    // SAFETY: a query into valid structures, which the driver knows.
-    unsafe { instance.get_physical_device_memory_properties2(handle, &mut about) };
-    let budget = budgets
-        .heap_budget
-        .get(heap)
-        .zip(budgets.heap_usage.get(heap));
-    // A driver that knows no budget of a heap says 0.
-    let known = budget.filter(|&(&bytes, _)| bytes > 0);
-    Ok(known.map(|(&bytes, &used)| Budget { bytes, used }))
-}
-
-/// What memory of the host has to be aligned to for an import, if the device can do that.
-fn host_alignment(
-    instance: &ash::Instance,
-    handle: vk::PhysicalDevice,
-) -> Result<Option<u64>, DeviceMemoryError> {
-    if !has_extension(instance, handle, ash::ext::external_memory_host::NAME)? {
-        return Ok(None);
-    }
+/// What memory of the host has to be aligned to for an import. The device has the extension.
+fn host_alignment(instance: &ash::Instance, handle: vk::PhysicalDevice) -> u64 {
     let mut memory = vk::PhysicalDeviceExternalMemoryHostPropertiesEXT::default();
     let mut about = vk::PhysicalDeviceProperties2::default().push_next(&mut memory);
     // SAFETY: a query into valid structures, which the driver knows.
     unsafe { instance.get_physical_device_properties2(handle, &mut about) };
-    Ok(Some(memory.min_imported_host_pointer_alignment.max(1)))
+    memory.min_imported_host_pointer_alignment.max(1)
 }
 
 /// A device's heaps, with how much this process may have of each now, if the driver says.
-pub(super) fn heaps(
+fn heaps(
     instance: &ash::Instance,
     handle: vk::PhysicalDevice,
-) -> Result<Vec<MemoryHeap>, DeviceMemoryError> {
-    let says_budget = has_extension(instance, handle, ash::ext::memory_budget::NAME)?;
+    says_budget: bool,
+) -> Vec<MemoryHeap> {
     let mut budget = vk::PhysicalDeviceMemoryBudgetPropertiesEXT::default();
     let mut about = vk::PhysicalDeviceMemoryProperties2::default();
     if says_budget {
@@ -218,26 +221,11 @@ pub(super) fn heaps(
         })
     };
     let heaps = memory.memory_heaps_as_slice().iter().enumerate();
-    Ok(heaps
-        .map(|(index, heap)| MemoryHeap {
-            bytes: heap.size,
-            budget: says_budget.then(|| budget.heap_budget[index]),
-            device_local: heap.flags.contains(vk::MemoryHeapFlags::DEVICE_LOCAL),
-            host_visible: visible(index),
-        })
-        .collect())
-}
-
-fn has_extension(
-    instance: &ash::Instance,
-    handle: vk::PhysicalDevice,
-    name: &CStr,
-) -> Result<bool, DeviceMemoryError> {
-    // SAFETY: a query of a device of the live instance.
-    let extensions = unsafe { instance.enumerate_device_extension_properties(handle) };
-    let extensions = extensions.map_err(refused("list a device's extensions"))?;
-    let mut names = extensions
-        .iter()
-        .map(|extension| extension.extension_name_as_c_str());
-    Ok(names.any(|found| found == Ok(name)))
+    let heaps = heaps.map(|(index, heap)| MemoryHeap {
+        bytes: heap.size,
+        budget: says_budget.then(|| budget.heap_budget[index]),
+        device_local: heap.flags.contains(vk::MemoryHeapFlags::DEVICE_LOCAL),
+        host_visible: visible(index),
+    });
+    heaps.collect()
 }

@@ -43,9 +43,9 @@ impl VulkanProgram {
     /// different streams.
     ///
     /// # Errors
-    /// A stream that the program uses is missing, or one is of another device, and nothing is
-    /// submitted; or
-    /// [`VulkanStream::submit`] fails: what was submitted of the run by then does run.
+    /// A stream that the program uses is missing, or one is of another device: nothing is
+    /// submitted. Or [`VulkanStream::submit`] fails: what was submitted of the run by then does
+    /// run.
     pub fn submit(
         &self,
         streams: &mut [VulkanStream],

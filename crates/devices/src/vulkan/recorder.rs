@@ -7,7 +7,7 @@ use ash::vk;
 
 use super::{
     block::VulkanBuffer,
-    command::{Command, Recorded},
+    command::{Command, RecordedCommands},
     device::VulkanDevice,
     kernel::VulkanKernel,
 };
@@ -23,7 +23,7 @@ pub struct VulkanRecorder {
 /// Commands that a stream can run, made by [`VulkanRecorder::finish`]. A clone is the same ones.
 #[derive(Clone)]
 pub struct VulkanCommands {
-    pub(super) shared: Arc<Recorded>,
+    pub(super) shared: Arc<RecordedCommands>,
 }
 
 impl VulkanCommands {
@@ -186,7 +186,7 @@ impl VulkanRecorder {
     /// # Errors
     /// The driver refuses it.
     pub fn finish(self) -> Result<VulkanCommands, DeviceMemoryError> {
-        let shared = Arc::new(Recorded::new(&self.device, self.list)?);
+        let shared = Arc::new(RecordedCommands::new(&self.device, self.list)?);
         Ok(VulkanCommands { shared })
     }
 

@@ -13,12 +13,13 @@ use super::{
     answer::refused,
     block::{Block, VulkanBuffer},
     device::VulkanDevice,
-    host_bytes::{HostBytes, check_pinned},
+    host_bytes::{self, HostBytes},
     import::import,
     memory_type::Home,
 };
 use crate::{
     error::DeviceMemoryError,
+    pinned::check_pinned,
     ring::{RingError, StagingRing},
 };
 
@@ -60,8 +61,9 @@ impl Staging {
         bytes: u64,
         arena: &Arc<Arena>,
     ) -> Result<Self, DeviceMemoryError> {
-        check_pinned(arena)?;
         let Some(alignment) = device.logical.host_alignment else {
+            // An arena that is refused is refused on every device.
+            check_pinned(arena, host_bytes::ACTION)?;
             return Self::new(device, bytes);
         };
         let needed = bytes.max(2 * ALIGNMENT).checked_next_multiple_of(alignment);

@@ -4,27 +4,24 @@
 //! device when it is dropped.
 
 use core::{fmt, mem};
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use ash::vk;
 use orionrt_alloc::Arena;
 
 use super::{
     answer::refused,
-    command::Recorded,
     device::VulkanDevice,
+    held::Held,
     logical::Owned,
     point::{Timeline, VulkanPoint},
-    recorder::{VulkanCommands, VulkanRecorder},
+    recorder::VulkanCommands,
     staging::Staging,
 };
 use crate::{error::DeviceMemoryError, order::StreamId};
 
 /// How often a stream that is dropped waits for a driver that has no memory for that.
 const WAITS: usize = 8;
-
-/// How many command buffers are kept for transfers.
-const SPARE: usize = 16;
 
 /// A stream of commands on one of a device's queues, with memory for transfers.
 ///
@@ -35,21 +32,11 @@ pub struct VulkanStream {
     id: StreamId,
     pub(super) timeline: Arc<Timeline>,
     pub(super) submitted: u64,
-    /// What the device may still run, oldest first, with the number of its submission.
-    running: VecDeque<Running>,
-    /// Command buffers that the device has done and nobody else holds, for transfers.
-    spare: Vec<Recorded>,
+    /// What the device may still run, and command buffers for transfers.
+    pub(super) held: Held,
     /// What the next submission comes after: one point a timeline.
     next: Vec<VulkanPoint>,
     pub(super) staging: Staging,
-}
-
-/// What a submission uses until the device has done it.
-struct Running {
-    value: u64,
-    commands: Arc<Recorded>,
-    /// The timelines of other streams for which it waits.
-    _waits: Vec<VulkanPoint>,
 }
 
 impl VulkanStream {
@@ -105,8 +92,7 @@ impl VulkanStream {
             id,
             timeline: Arc::new(Timeline { semaphore }),
             submitted: 0,
-            running: VecDeque::new(),
-            spare: Vec::new(),
+            held: Held::default(),
             next: Vec::new(),
             staging,
         })
@@ -160,11 +146,7 @@ impl VulkanStream {
         self.queue(recorded.buffer, &behind, value)?;
         self.submitted = value;
         self.next.clear();
-        self.running.push_back(Running {
-            value,
-            commands: Arc::clone(recorded),
-            _waits: behind,
-        });
+        self.held.add(value, Arc::clone(recorded), behind);
         Ok(self.last())
     }
 
@@ -226,7 +208,7 @@ impl VulkanStream {
             })?;
         let submit = || {
             let (device, no_fence) = (self.device.raw(), vk::Fence::null());
-            // SAFETY: the queue is locked, everything is of this device and valid, `running` holds
+            // SAFETY: the queue is locked, everything is of this device and valid, `held` has
             // the commands and the semaphores of other streams until the timeline has reached
             // `value`; what is waited for has been submitted, so the device gets on.
             let answer = unsafe { device.queue_submit(*queue, &work, no_fence) };
@@ -239,43 +221,9 @@ impl VulkanStream {
     /// Lets go of what the device has done.
     pub(super) fn retire(&mut self) -> Result<(), DeviceMemoryError> {
         let done = self.timeline.done()?;
-        while self
-            .running
-            .front()
-            .is_some_and(|oldest| oldest.value <= done)
-        {
-            let ended = self.running.pop_front();
-            self.keep_spare(ended.map(|ended| ended.commands));
-        }
+        self.held.let_go(done);
         self.staging.ring.complete(done);
         Ok(())
-    }
-
-    /// Keeps a command buffer that nobody else holds, such as a transfer's, for the next transfers.
-    fn keep_spare(&mut self, ended: Option<Arc<Recorded>>) {
-        let ended = ended.and_then(Arc::into_inner);
-        let Some(mut ended) = ended.filter(Recorded::is_without_sets) else {
-            return;
-        };
-        if self.spare.len() < SPARE {
-            ended.forget();
-            self.spare.push(ended);
-        }
-    }
-
-    /// Makes a list of copies into commands: in a command buffer of earlier ones, if there is one.
-    pub(super) fn record(
-        &mut self,
-        copies: VulkanRecorder,
-    ) -> Result<VulkanCommands, DeviceMemoryError> {
-        let Some(mut spare) = self.spare.pop() else {
-            return copies.finish();
-        };
-        // SAFETY: the stream's timeline says that the device has done these commands, which nobody
-        // else could submit.
-        unsafe { spare.record_copies(copies.into_list())? };
-        let shared = Arc::new(spare);
-        Ok(VulkanCommands { shared })
     }
 
     /// Waits until the device has done all that was submitted.
@@ -298,7 +246,7 @@ impl Drop for VulkanStream {
         }
         // It may still run: rather kept for ever than destroyed too early, with the semaphores for
         // which it waits. The commands hold the memory for transfers.
-        mem::forget(mem::take(&mut self.running));
+        self.held.leak();
         mem::forget(Arc::clone(&self.timeline));
     }
 }
@@ -308,7 +256,7 @@ impl fmt::Debug for VulkanStream {
         f.debug_struct("VulkanStream")
             .field("id", &self.id)
             .field("submitted", &self.submitted)
-            .field("running", &self.running.len())
+            .field("running", &self.held.running())
             .finish_non_exhaustive()
     }
 }

@@ -83,7 +83,7 @@ impl VulkanStream {
     ) -> Result<(), DeviceMemoryError> {
         let mut recorder = VulkanRecorder::new(&self.device);
         let copied = recorder.copy(from, to, bytes);
-        let commands = copied.and_then(|()| self.record(recorder));
+        let commands = copied.and_then(|()| self.held.record(recorder));
         let submitted = commands.and_then(|commands| self.submit(&commands, &[]));
         self.staging.ring.submit(self.submitted);
         submitted.map(|_| ())

@@ -17,8 +17,9 @@ use orionrt_devices::{
     cuda::{CudaBuffer, CudaDevice, CudaGraph, CudaKernel, CudaMemory, CudaStream},
 };
 
-use crate::support::{
-    before_the_next_event, behind_the_next_event, kernel, model, model_device, refusal, square,
+use crate::{
+    refusal::refusal,
+    support::{before_the_next_event, behind_the_next_event, kernel, model, model_device, square},
 };
 
 /// An arena of one range, a stream that uses it, a stream to capture, and what is captured.

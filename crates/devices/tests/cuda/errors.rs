@@ -9,7 +9,11 @@ use orionrt_devices::{
     },
 };
 
-use crate::support::{device, kernel, model, model_device, refusal, square};
+use crate::{
+    other_device::names_both,
+    refusal::refusal,
+    support::{device, kernel, model, model_device, square},
+};
 
 #[test]
 fn memory_that_is_not_there_is_a_typed_error() {
@@ -82,18 +86,8 @@ fn what_is_of_another_context_is_refused() {
     let x = memory.buffer(0..64).unwrap();
     memory.upload(&theirs, &x, &[1_u8; 64]).unwrap();
 
-    let names_both = |error: DeviceMemoryError, given: &str| match error {
-        DeviceMemoryError::OtherDevice { what, of, given_to } => {
-            assert_eq!(what, given);
-            assert_ne!(of, given_to);
-            let name = &device.properties().name;
-            assert!(
-                of.contains(name) && given_to.contains(name),
-                "{of}, {given_to}"
-            );
-        }
-        other => panic!("{other}"),
-    };
+    let name = &device.properties().name;
+    let names_both = |error, given| names_both(error, given, name);
     let stream = CudaStream::from_engine(&device, theirs.stream().clone());
     names_both(stream.unwrap_err(), "a stream");
     let upload = memory.upload(&ours, &x, &[1_u8; 64]);

@@ -18,7 +18,10 @@ use orionrt_devices::{
     },
 };
 
-use crate::support::{device, kernel, model_device, on_the_next_copy, refusal, square};
+use crate::{
+    refusal::refusal,
+    support::{device, kernel, model_device, on_the_next_copy, square},
+};
 
 #[test]
 fn a_graph_is_captured_once_and_launched_many_times() {

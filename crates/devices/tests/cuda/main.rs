@@ -7,7 +7,11 @@ mod errors;
 mod graphs;
 mod library;
 mod memory;
+#[path = "../common/other_device.rs"]
+mod other_device;
 mod ranges;
+#[path = "../common/refusal.rs"]
+mod refusal;
 mod streams;
 mod support;
 

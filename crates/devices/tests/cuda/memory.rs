@@ -6,7 +6,10 @@ use orionrt_devices::{
     cuda::{CudaDevice, CudaMemory, CudaPinned, CudaStream, devices},
 };
 
-use crate::support::{device, is_model, kernel, model, refusal, square};
+use crate::{
+    refusal::refusal,
+    support::{device, is_model, kernel, model, square},
+};
 
 #[test]
 fn devices_say_what_planning_needs() {

@@ -10,7 +10,10 @@ use orionrt_devices::{
 use orionrt_plan::{Lifetimes, Planner, TensorId};
 use proptest::prelude::*;
 
-use crate::support::{device, is_model, kernel, model_device, on_the_next_copy, refusal, square};
+use crate::{
+    refusal::refusal,
+    support::{device, is_model, kernel, model_device, on_the_next_copy, square},
+};
 
 #[test]
 fn a_stream_waits_for_the_work_of_another() {

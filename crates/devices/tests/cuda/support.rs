@@ -169,11 +169,3 @@ pub fn square(
     // SAFETY: the kernel has a buffer and its length as parameters, and the tests keep the buffer.
     unsafe { kernel.launch(stream, &[x], &[count], blocks, [32, 1, 1]) }
 }
-
-pub fn refusal<T>(result: Result<T, DeviceMemoryError>) -> String {
-    match result {
-        Err(error @ DeviceMemoryError::Refused { .. }) => error.to_string(),
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("this should be refused"),
-    }
-}

@@ -1,32 +1,25 @@
 //! What is of one device is refused by another one, with the names of both.
 
 use orionrt_devices::{
-    DeviceArena, DeviceMemoryError, DeviceUse, StreamId, StreamOrder,
+    DeviceArena, DeviceUse, StreamId, StreamOrder,
     vulkan::{
         VulkanMemory, VulkanProgramError, VulkanProgramRecorder, VulkanRecorder, VulkanStream,
     },
 };
 use orionrt_plan::{Lifetimes, Planner, TensorId};
 
-use crate::support::{affine, by, device, groups, silent};
+use crate::{
+    other_device::names_both,
+    support::{affine, by, device, groups, silent},
+};
 
 #[test]
 fn what_is_of_another_device_is_refused_with_the_names_of_both() {
     let (Some(here), Some(there)) = (device(), device()) else {
         return;
     };
-    let names_both = |error: DeviceMemoryError, given: &str| match error {
-        DeviceMemoryError::OtherDevice { what, of, given_to } => {
-            assert_eq!(what, given);
-            assert_ne!(of, given_to);
-            let name = &here.properties().name;
-            assert!(
-                of.contains(name) && given_to.contains(name),
-                "{of}, {given_to}"
-            );
-        }
-        other => panic!("{other}"),
-    };
+    let name = &here.properties().name;
+    let names_both = |error, given| names_both(error, given, name);
     let rows = [("x", 0, 2, 256, 256), ("y", 1, 3, 256, 256)];
     let plan = Planner::new().alignment(here.properties().plan_alignment());
     let plan = plan.plan(&Lifetimes::from_rows(rows).unwrap()).unwrap();

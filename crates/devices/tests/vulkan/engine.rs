@@ -1,7 +1,12 @@
 //! A device that an engine has already, with its own instance and queues.
 
-use std::{ffi::c_void, ptr::null_mut, sync::atomic::AtomicPtr};
+use std::{
+    ffi::c_void,
+    ptr::null_mut,
+    sync::{Arc, atomic::AtomicPtr},
+};
 
+use orionrt_alloc::Arena;
 use orionrt_devices::{
     DeviceMemory, DeviceMemoryError, StreamId,
     vulkan::{
@@ -14,7 +19,7 @@ use orionrt_devices::{
 
 use crate::{
     loader,
-    support::{device, skipped},
+    support::{device, pinned, skipped},
 };
 
 /// An engine with a device and a queue.
@@ -49,6 +54,33 @@ impl Engine {
             })
         }
     }
+
+    /// The device with its first queue.
+    fn opened(&self) -> VulkanDevice {
+        // SAFETY: the queue is there.
+        let queue = unsafe { self.device.get_device_queue(0, 0) };
+        self.opened_with(vec![queue])
+    }
+
+    /// The device with queues of its first family, which nobody else uses. It is dropped before the
+    /// engine.
+    fn opened_with(&self, queues: Vec<vk::Queue>) -> VulkanDevice {
+        let parts = self.parts(vk::API_VERSION_1_2, queues);
+        // SAFETY: the parts are of one device with timelines, which the callers drop before the
+        // engine; nobody else uses the queues.
+        unsafe { VulkanDevice::from_raw(parts) }.unwrap()
+    }
+
+    fn parts(&self, version: u32, queues: Vec<vk::Queue>) -> VulkanParts {
+        VulkanParts {
+            instance: self.instance.clone(),
+            version,
+            physical: self.physical,
+            device: self.device.clone(),
+            queue_family: 0,
+            queues,
+        }
+    }
 }
 
 impl Drop for Engine {
@@ -61,37 +93,29 @@ impl Drop for Engine {
     }
 }
 
+/// Sends values to a buffer of 4096 bytes, and back.
+fn keeps_what_is_sent(stream: &mut VulkanStream, buffer: &VulkanBuffer) {
+    let sent: [u32; 1024] = core::array::from_fn(|index| index as u32);
+    stream.upload(&sent, buffer).unwrap();
+    let mut received = [0_u32; 1024];
+    stream.download(buffer, &mut received).unwrap();
+    assert_eq!(received, sent);
+}
+
 #[test]
 fn an_engine_gives_its_device() {
     let Some(engine) = Engine::new() else {
         return skipped("an engine finds no device");
     };
-    // SAFETY: the queue is there.
-    let queue = unsafe { engine.device.get_device_queue(0, 0) };
-    let parts = |queues| VulkanParts {
-        instance: engine.instance.clone(),
-        version: vk::API_VERSION_1_2,
-        physical: engine.physical,
-        device: engine.device.clone(),
-        queue_family: 0,
-        queues,
-    };
-    // SAFETY: the parts are of one device with timelines, which outlives what is made of it; nobody
-    // else uses the queue.
-    let opened = |queues| unsafe { VulkanDevice::from_raw(parts(queues)) }.unwrap();
-    let device = opened(vec![queue]);
+    let device = engine.opened();
     assert_eq!((device.queues(), device.queue_family()), (1, 0));
     let memory = VulkanMemory::allocate(&device, 4096).unwrap();
     let buffer = memory.buffer(0..4096).unwrap();
     let mut stream = VulkanStream::new(&device, StreamId::new(3), 512).unwrap();
-    let sent: [u32; 1024] = core::array::from_fn(|index| index as u32);
-    stream.upload(&sent, &buffer).unwrap();
-    let mut received = [0_u32; 1024];
-    stream.download(&buffer, &mut received).unwrap();
-    assert_eq!(received, sent);
+    keeps_what_is_sent(&mut stream, &buffer);
 
     // Without a queue, nothing runs. What is of one opened device is not of another.
-    let other = opened(Vec::new());
+    let other = engine.opened_with(Vec::new());
     let mut idle = VulkanStream::new(&other, StreamId::new(0), 0).unwrap();
     let memory_there = VulkanMemory::allocate(&other, 64).unwrap();
     let there = memory_there.buffer(0..64).unwrap();
@@ -106,19 +130,32 @@ fn an_engine_gives_its_device() {
     drop((idle, there, memory_there, other));
 }
 
+/// It is not known with which extensions the engine made its device, so nothing is imported.
+#[test]
+fn transfers_on_the_device_of_an_engine_are_staged_in_memory_of_the_driver() {
+    let Some(engine) = Engine::new() else {
+        return skipped("an engine finds no device");
+    };
+    let (device, id) = (engine.opened(), StreamId::new(0));
+    let unpinned = Arc::new(Arena::builder().capacity(1 << 16).build().unwrap());
+    let refused = VulkanStream::new_in(&device, id, 512, &unpinned).unwrap_err();
+    let said = refused.to_string();
+    assert!(said.ends_with("the arena is not pinned"), "{said}");
+
+    let Some(arena) = pinned(1 << 16) else { return };
+    let mut stream = VulkanStream::new_in(&device, id, 512, &arena).unwrap();
+    assert!(!stream.stages_in_arena());
+    assert_eq!(arena.stats().live_bytes, 0);
+    let memory = VulkanMemory::allocate(&device, 4096).unwrap();
+    keeps_what_is_sent(&mut stream, &memory.buffer(0..4096).unwrap());
+}
+
 #[test]
 fn an_instance_of_an_older_vulkan_is_refused() {
     let Some(engine) = Engine::new() else {
         return skipped("an engine finds no device");
     };
-    let parts = VulkanParts {
-        instance: engine.instance.clone(),
-        version: vk::API_VERSION_1_1,
-        physical: engine.physical,
-        device: engine.device.clone(),
-        queue_family: 0,
-        queues: Vec::new(),
-    };
+    let parts = engine.parts(vk::API_VERSION_1_1, Vec::new());
     // SAFETY: the parts are of one device with timelines, and of an instance of a later version.
     let refused = unsafe { VulkanDevice::from_raw(parts) }.unwrap_err();
     assert!(matches!(refused, DeviceMemoryError::Unavailable { .. }));
@@ -160,7 +197,7 @@ fn devices_are_listed_as_they_are_opened() {
     assert_eq!(listed.name, opened.name);
     assert_eq!(listed.plan_alignment(), opened.plan_alignment());
     assert_eq!(listed.largest_block, opened.largest_block);
-    let heaps = device.heaps().unwrap();
+    let heaps = device.heaps();
     assert!(heaps.iter().any(|heap| heap.device_local && heap.bytes > 0));
     assert_eq!(heaps.len(), listed.heaps.len());
 }

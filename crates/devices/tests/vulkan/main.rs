@@ -13,6 +13,8 @@ mod kernels;
 mod loader;
 mod memory;
 mod order;
+#[path = "../common/other_device.rs"]
+mod other_device;
 mod portable;
 mod refusals;
 mod streams;

@@ -1,7 +1,8 @@
 //! A validated device, or the reason for skipping a test; its kernels.
 
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
+use orionrt_alloc::Arena;
 use orionrt_devices::{
     DeviceMemoryError,
     vulkan::{VulkanDevice, VulkanKernel, VulkanMessages, VulkanOptions},
@@ -48,6 +49,18 @@ pub fn opened(device: Result<VulkanDevice, DeviceMemoryError>) -> Option<VulkanD
             None
         }
         Err(other) => panic!("{other}"),
+    }
+}
+
+/// A pinned arena, or nothing where this process may not pin memory.
+pub fn pinned(capacity: usize) -> Option<Arc<Arena>> {
+    let arena = Arena::builder().capacity(capacity).pinned(true).build();
+    match arena {
+        Ok(arena) => Some(Arc::new(arena)),
+        Err(refused) => {
+            println!("skipped: an arena cannot be pinned: {refused}");
+            None
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use orionrt_devices::{
 
 use crate::{
     loader,
-    support::{device, opened, silent, skipped, validated},
+    support::{device, opened, pinned, silent, skipped, validated},
 };
 
 static CREATE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
@@ -70,18 +70,6 @@ fn command_buffers_of_transfers_are_used_again() {
     drop((buffer, memory));
     drop((stream, device));
     silent(&messages);
-}
-
-/// A pinned arena, or nothing where this process may not pin memory.
-fn pinned(capacity: usize) -> Option<Arc<Arena>> {
-    let arena = Arena::builder().capacity(capacity).pinned(true).build();
-    match arena {
-        Ok(arena) => Some(Arc::new(arena)),
-        Err(refused) => {
-            println!("skipped: an arena cannot be pinned: {refused}");
-            None
-        }
-    }
 }
 
 #[test]
