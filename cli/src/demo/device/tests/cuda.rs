@@ -14,9 +14,10 @@ use orionrt_devices::{DeviceMemory, cuda::cudarc::driver::sys};
 use super::*;
 use crate::demo::device::{
     cuda::CudaGpu,
+    cuda_c::cuda_c,
     gpu::{Peer, Recorded},
-    nvrtc::{CompileError, compile},
-    shader::{Formula, Shader},
+    nvrtc::{CompileError, compile, load},
+    shader::{Formula, Shader, tests::shaders},
 };
 
 /// Set in the program that runs on the models.
@@ -99,9 +100,29 @@ fn a_kernel_is_given_as_many_buffers_as_it_has_parameters() {
     }
 }
 
+/// Needs no device: NVRTC itself runs anywhere.
+#[test]
+fn every_shader_is_compiled_with_its_buffers_as_parameters() {
+    if let Err(error) = load() {
+        println!("skipped: kernels compiled by NVRTC itself: {error}");
+        return;
+    }
+    for shader in shaders() {
+        let ptx = compile(&cuda_c(shader)).unwrap_or_else(|error| panic!("{shader:?}: {error}"));
+        // The model names a library instead.
+        let Some((_, entry)) = ptx.split_once(".entry kernel(") else {
+            assert!(is_on_the_models(), "{shader:?}: {ptx}");
+            continue;
+        };
+        let (parameters, _) = entry.split_once(')').expect("the end of the parameters");
+        let count = parameters.matches(".param .u64").count();
+        assert_eq!(count, shader.bindings() as usize, "{shader:?}");
+    }
+}
+
 #[test]
 fn a_text_that_is_wrong_is_refused_with_what_the_compiler_says() {
-    if device().is_none() {
+    if load().is_err() {
         return;
     }
     let error = compile("extern \"C\" __global__ void kernel(float *x) { *x = missing; }");
@@ -133,5 +154,5 @@ fn on_models_of_a_driver_and_its_compiler_all_tests_pass() {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}{errors}");
-    assert!(text.contains("6 passed"), "{text}");
+    assert!(text.contains("7 passed"), "{text}");
 }
