@@ -121,6 +121,13 @@ impl Budget {
         }
     }
 
+    /// This budget, of which at most `nodes` more may be spent.
+    pub(super) fn at_most(&self, nodes: u64) -> Self {
+        let nodes = self.spent().saturating_add(nodes);
+        self.clone()
+            .nodes(self.nodes.map_or(nodes, |most| most.min(nodes)))
+    }
+
     /// Has half of what is left of this budget, nodes and time, and spends of the whole what the
     /// action spends of that.
     pub(crate) fn with_half<T>(&self, action: impl FnOnce(&Self) -> T) -> T {
@@ -189,6 +196,10 @@ impl Budget {
 
 /// Up to this many buffers, a pass takes some milliseconds, and so goes on whatever the budget.
 const FEW_BUFFERS: usize = 2048;
+
+/// Nodes of a search for how far a capacity is out of reach, once it is known that it is: some
+/// hundredths of a second.
+pub(super) const NODES_OUT_OF_REACH: u64 = 20_000;
 
 /// How many nodes a search visits between two checks of its budget.
 ///

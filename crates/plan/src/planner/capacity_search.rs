@@ -5,9 +5,13 @@
 //! it goes up the [ladder](super::capacity_ladder). A capacity below which it has tried everything
 //! is claimed as a bound. When it fails on every rung, the squeaky wheel takes a few turns and the
 //! nodes double.
+//!
+//! If the goal is a capacity that the user gave, no other one is tried. When nothing is left to try
+//! there, a few buffers are searched for how far it is out of reach, and the search ends.
 
 use alloc::vec::Vec;
 
+use super::budget::NODES_OUT_OF_REACH;
 use super::capacity_ladder::{self, RUNGS};
 use super::critical::{Attempt, CriticalSet};
 use super::exhaustion::Exhaustion;
@@ -88,9 +92,14 @@ impl CapacitySearch {
                 match attempt {
                     Attempt::Fits => break,
                     Attempt::Spent | Attempt::TooLarge => {}
-                    Attempt::Exhausted => {
+                    Attempt::Exhausted | Attempt::GivenUp => {
                         least = least.max(capacity + 1);
-                        task.prove(least);
+                        if attempt == Attempt::Exhausted {
+                            task.prove(least);
+                        }
+                        if self.is_capacity {
+                            return self.measure_lack(task, incumbent);
+                        }
                     }
                 }
                 if incumbent.peak <= task.goal || task.budget.is_over() {
@@ -123,6 +132,14 @@ impl CapacitySearch {
         let mut ladder: Vec<u64> = rungs.map(capacity).collect();
         ladder.dedup();
         ladder
+    }
+
+    /// Says by how much the capacity is too low, if there are so few buffers that it takes little
+    /// time.
+    fn measure_lack(&mut self, task: &Task<'_>, incumbent: &mut Incumbent) {
+        if let Some(exhaustion) = self.exhaustion.as_mut().filter(|of| of.is_of_few()) {
+            exhaustion.improve(task, NODES_OUT_OF_REACH, incumbent);
+        }
     }
 
     /// Goes on with the search by exhaustion alone, until it or the budget ends.

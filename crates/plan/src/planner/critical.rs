@@ -31,8 +31,10 @@ pub(super) enum Attempt {
     Fits,
     /// The nodes or the budget ran out.
     Spent,
-    /// Nothing is left to try.
+    /// Nothing is left to try: there is no plan within the capacity.
     Exhausted,
+    /// As good as exhausted, without a proof.
+    GivenUp,
     /// The critical set is too large for the skyline search.
     TooLarge,
 }
@@ -99,6 +101,7 @@ impl CriticalSet {
                 SearchOutcome::Fits => {}
                 SearchOutcome::Spent => return Attempt::Spent,
                 SearchOutcome::Exhausted => return Attempt::Exhausted,
+                SearchOutcome::GivenUp => return Attempt::GivenUp,
             }
             let placed = self.placed();
             let peak = decoder.decode_around(&placed, &self.greedy_order, &task.budget);

@@ -280,7 +280,7 @@ impl Question<'_> {
                 match fit_within(some.rows(), self.capacity, &mut nodes, &self.budget) {
                     SearchOutcome::Fits => Answer::Yes,
                     SearchOutcome::Exhausted => Answer::No,
-                    SearchOutcome::Spent => Answer::Unknown,
+                    SearchOutcome::Spent | SearchOutcome::GivenUp => Answer::Unknown,
                 }
             }
             Err(_) => Answer::Unknown,

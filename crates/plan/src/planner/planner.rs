@@ -232,6 +232,10 @@ impl Planner {
     }
 
     /// Stops at the first plan whose peak is at most `bytes`; if there is none, planning fails.
+    ///
+    /// It fails as soon as it is known that there is none: at once if a lower bound of the peak is
+    /// above `bytes`, or when a search has tried all plans within them. Up to 20,000 nodes then go
+    /// into the best plan, which tells what the capacity should be.
     #[must_use]
     pub fn capacity(mut self, bytes: u64) -> Self {
         self.capacity = Some(bytes);

@@ -4,11 +4,11 @@
 //! [`Plan::new`], which checks them. Invariant: whatever the strategy, the answer is a checked
 //! [`Plan`] or an error.
 
-use alloc::{string::ToString, vec::Vec};
+use alloc::{borrow::Cow, string::ToString, vec::Vec};
 use core::cell::Cell;
 
 use super::auto::Auto;
-use super::budget::Budget;
+use super::budget::{Budget, NODES_OUT_OF_REACH};
 use super::conflict::Interference;
 use super::error::PlannerError;
 use super::interference::stack_blocks;
@@ -141,7 +141,10 @@ impl Planner {
             goal: bound.max(self.capacity.unwrap_or(0)),
             capacity: self.capacity,
             start,
-            budget: budget.clone(),
+            budget: match self.capacity {
+                Some(capacity) if capacity < bound => budget.at_most(NODES_OUT_OF_REACH),
+                _ => budget.clone(),
+            },
             seed: self.seed,
             interference: (!lifetimes.rows_tell_conflicts()).then_some(Interference {
                 lifetimes,
@@ -160,7 +163,7 @@ impl Planner {
             });
         }
         // What was proven with tensors kept in place says nothing of plans that move them.
-        let tensors = occupying.iter().zip(&buffers);
+        let tensors = occupying.iter().zip(buffers.iter());
         let is_kept =
             |(&i, buffer): (&usize, &Lifetime)| buffer.fixed_offset != rows[i].fixed_offset;
         // Nor does what was proven of conflicts, where tensors that conflict may share bytes.
@@ -171,13 +174,17 @@ impl Planner {
         Ok((offsets_of_all(rows, &occupying, &placed), proven))
     }
 
-    /// The tensors that have bytes of their own, with those that are kept at fixed offsets.
-    fn buffers(
+    /// The tensors that have bytes of their own, with those that are kept at fixed offsets: the
+    /// rows themselves, if these are all of them.
+    fn buffers<'l>(
         &self,
-        lifetimes: &Lifetimes,
+        lifetimes: &'l Lifetimes,
         occupying: &[usize],
         budget: &Budget,
-    ) -> Vec<Lifetime> {
+    ) -> Cow<'l, [Lifetime]> {
+        if self.keep.is_none() && occupying.len() == lifetimes.len() {
+            return Cow::Borrowed(lifetimes.rows());
+        }
         let keep = self.keep.as_ref();
         let kept = keep.map(|previous| previous.kept(lifetimes, budget));
         let kept = |i: usize| kept.as_ref().and_then(|kept| kept[i]);
@@ -188,7 +195,7 @@ impl Planner {
                 ..row
             }
         });
-        buffers.collect()
+        Cow::Owned(buffers.collect())
     }
 
     /// The strategy's offsets, or those that the task starts from if they are better.

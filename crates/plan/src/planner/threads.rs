@@ -31,7 +31,8 @@ fn portfolio(strategy: &dyn Strategy, task: &Task<'_>, threads: usize) -> Vec<u6
     let place = |task: Task<'_>| {
         let offsets = strategy.place(&task);
         let proven = task.proven.get();
-        if task.peak(&offsets) <= task.goal.max(proven) {
+        let is_out_of_reach = task.capacity.is_some_and(|capacity| capacity < proven);
+        if is_out_of_reach || task.peak(&offsets) <= task.goal.max(proven) {
             done.cancel();
         }
         (offsets, proven)

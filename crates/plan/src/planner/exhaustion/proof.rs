@@ -87,7 +87,7 @@ impl Exhaustion {
                         task.prove(below);
                         return true;
                     }
-                    SearchOutcome::Spent => is_spent = true,
+                    SearchOutcome::Spent | SearchOutcome::GivenUp => is_spent = true,
                 }
             }
             let peak = task.peak(&offsets);
@@ -120,7 +120,7 @@ pub(crate) fn fit_within(
         };
         match found {
             SearchOutcome::Fits => {}
-            SearchOutcome::Spent => outcome = SearchOutcome::Spent,
+            SearchOutcome::Spent | SearchOutcome::GivenUp => outcome = SearchOutcome::Spent,
             SearchOutcome::Exhausted => return SearchOutcome::Exhausted,
         }
     }

@@ -134,6 +134,47 @@ fn what_is_proven_is_said_where_no_plan_is_within_a_capacity() {
     assert_eq!(plan.unwrap().peak(), 96);
 }
 
+/// The best plan where none is within the capacity, and the nodes until that was said.
+fn nodes_in_vain(buffers: &[Lifetime], capacity: u64) -> (Plan, u64) {
+    let (planner, budget) = (Planner::new().capacity(capacity), Budget::unlimited());
+    let planned = planner.plan_within(&lifetimes(buffers), &budget, 200_000);
+    (too_small(planned), budget.spent())
+}
+
+#[test]
+fn a_capacity_below_the_bound_is_hardly_searched() {
+    let mut random = Random::new(5);
+    let buffers = (0..300).map(|_| {
+        let lower = random.below(300) as i64;
+        let upper = lower + 1 + random.below(40) as i64;
+        buffer(lower, upper, 1 + random.below(1 << 20), 1)
+    });
+    let buffers: Vec<Lifetime> = buffers.collect();
+    let bound = lifetimes(&buffers).lower_bound();
+    let (best, nodes) = nodes_in_vain(&buffers, bound - 1);
+    assert!(nodes < 25_000, "{nodes}");
+    assert_eq!(best.lower_bound(), bound);
+}
+
+#[test]
+fn a_search_ends_when_it_has_tried_all_plans_within_the_capacity() {
+    let chains = (0..30).flat_map(|i| {
+        chain().map(|row| Lifetime {
+            lower: row.lower + 10 * i,
+            upper: row.upper + 10 * i,
+            size: row.size << 20,
+            alignment: row.alignment << 20,
+            ..row
+        })
+    });
+    let chains: Vec<Lifetime> = chains.collect();
+    assert_eq!(lifetimes(&chains).lower_bound(), 80 << 20);
+    let (best, nodes) = nodes_in_vain(&chains, 80 << 20);
+    assert!(nodes < 25_000, "{nodes}");
+    assert!(best.lower_bound() > 80 << 20);
+    assert_eq!(best.peak(), 96 << 20);
+}
+
 #[test]
 fn every_thread_s_proof_counts() {
     let planner = Planner::new().nodes(100_000).threads(3);

@@ -3,7 +3,7 @@
 //!
 //! The table has a fixed size, and a newer entry replaces an older one. Two states may share a
 //! hash, so a search may miss a plan because of it; it must never take a nogood as proof that there
-//! is none.
+//! is none. So the table tells whether it has ruled out anything.
 
 use alloc::vec::Vec;
 
@@ -12,28 +12,46 @@ const ENTRIES: usize = 1 << 18;
 
 /// Hashes of states that lead nowhere.
 #[derive(Debug)]
-pub(super) struct NogoodTable(Vec<u64>);
+pub(super) struct NogoodTable {
+    hashes: Vec<u64>,
+    has_ruled_out: bool,
+}
 
 impl NogoodTable {
     pub(super) fn new() -> Self {
-        Self(alloc::vec![0; ENTRIES])
+        Self {
+            hashes: alloc::vec![0; ENTRIES],
+            has_ruled_out: false,
+        }
     }
 
     /// A table that remembers nothing: a search that ends with it has tried everything.
     pub(super) const fn none() -> Self {
-        Self(Vec::new())
+        Self {
+            hashes: Vec::new(),
+            has_ruled_out: false,
+        }
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.fill(0);
+        self.hashes.fill(0);
+        self.has_ruled_out = false;
     }
 
-    pub(super) fn contains(&self, hash: u64) -> bool {
-        self.0.get(hash as usize % ENTRIES) == Some(&hash)
+    /// Whether a state with this hash leads nowhere.
+    pub(super) fn rules_out(&mut self, hash: u64) -> bool {
+        let is_known = self.hashes.get(hash as usize % ENTRIES) == Some(&hash);
+        self.has_ruled_out |= is_known;
+        is_known
+    }
+
+    /// Whether any state was ruled out since the table was cleared.
+    pub(super) fn has_ruled_out(&self) -> bool {
+        self.has_ruled_out
     }
 
     pub(super) fn insert(&mut self, hash: u64) {
-        if let Some(entry) = self.0.get_mut(hash as usize % ENTRIES) {
+        if let Some(entry) = self.hashes.get_mut(hash as usize % ENTRIES) {
             *entry = hash;
         }
     }

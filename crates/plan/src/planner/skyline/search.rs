@@ -25,9 +25,12 @@ use crate::planner::budget::{Budget, CheckInterval};
 pub(crate) enum SearchOutcome {
     /// Everything is placed below the capacity.
     Fits,
-    /// Nothing is left to try. With a [`NogoodTable`], this is not a proof that there is no plan:
-    /// two states may share a hash.
+    /// Nothing is left to try: there is no plan. One run with a [`NogoodTable`] that has ruled out
+    /// states is no proof of that, since two states may share a hash.
     Exhausted,
+    /// As good as exhausted: nogoods have ruled out what is left, and there was no proof without
+    /// them.
+    GivenUp,
     /// The nodes or the budget ran out.
     Spent,
 }
@@ -134,7 +137,7 @@ impl<'s> SkylineSearch<'s> {
     /// plan.
     fn decide(&mut self, item: usize) -> bool {
         let mark = self.state.mark();
-        if self.nogoods.contains(mark.hash()) {
+        if self.nogoods.rules_out(mark.hash()) {
             return false;
         }
         let deferred = !self.state.may_be_placed(item);

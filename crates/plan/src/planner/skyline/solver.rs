@@ -1,5 +1,8 @@
 //! The solver: restarts the [search](super::search) with other heuristics, by Luby's sequence,
 //! until it succeeds or its nodes are spent.
+//!
+//! Nogoods pass from one run to the next. If nothing but what they rule out is left to try, a run
+//! without them has as many nodes as are left to make that a proof.
 
 use alloc::{rc::Rc, vec::Vec};
 
@@ -84,11 +87,35 @@ impl SkylineSolver {
             // A run that ended early because of its work counts with all its nodes.
             let is_spent = outcome == SearchOutcome::Spent;
             left = left.saturating_sub(if is_spent { most } else { search.nodes });
-            if outcome != SearchOutcome::Spent {
-                return outcome;
+            match outcome {
+                SearchOutcome::Spent => {}
+                SearchOutcome::Exhausted if self.nogoods.has_ruled_out() => {
+                    return self.confirm(capacity, left.max(unit), budget, heuristics, &ranks);
+                }
+                SearchOutcome::Fits | SearchOutcome::Exhausted | SearchOutcome::GivenUp => {
+                    return outcome;
+                }
             }
         }
         SearchOutcome::Spent
+    }
+
+    /// Searches without nogoods where nothing was left to try with them.
+    fn confirm(
+        &mut self,
+        capacity: u64,
+        nodes: u64,
+        budget: &Budget,
+        heuristics: Heuristics,
+        ranks: &[u32],
+    ) -> SearchOutcome {
+        let (state, offsets) = (&mut self.state, &mut self.offsets);
+        let mut no_nogoods = NogoodTable::none();
+        let mut search = SkylineSearch::new(state, &mut no_nogoods, heuristics, ranks, offsets);
+        match search.run(capacity, nodes, budget) {
+            SearchOutcome::Spent => SearchOutcome::GivenUp,
+            outcome => outcome,
+        }
     }
 
     /// The offsets that were found, as pairs of position and offset, without the fixed buffers.
