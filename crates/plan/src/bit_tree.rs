@@ -1,4 +1,4 @@
-//! A set of small numbers that finds its largest member below a limit.
+//! A set of small numbers that finds its members next to a limit.
 //!
 //! Stands on nothing. It is a bitmap, with bitmaps of its words that have members above it:
 //!
@@ -69,6 +69,24 @@ impl BitTree {
         }
         None
     }
+
+    /// The smallest member from `limit` on, which is at most the `count` of the set.
+    pub(crate) fn first_from(&self, limit: usize) -> Option<usize> {
+        let mut at = limit;
+        for (level, words) in self.levels.iter().enumerate() {
+            let word = words.get(at / WORD_BITS).copied().unwrap_or(0);
+            let from = word & (u64::MAX << (at % WORD_BITS));
+            if from != 0 {
+                let first = |word: u64, at: usize| at * WORD_BITS + word.trailing_zeros() as usize;
+                let lower = self.levels[..level].iter().rev();
+                let found = first(from, at / WORD_BITS);
+                return Some(lower.fold(found, |at, words| first(words[at], at)));
+            }
+            // The words after this one.
+            at = at / WORD_BITS + 1;
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +114,8 @@ mod tests {
                 for limit in [number, number + 1, count] {
                     let expected = oracle.range(..limit).next_back().copied();
                     prop_assert_eq!(set.last_below(limit), expected);
+                    let expected = oracle.range(limit..).next().copied();
+                    prop_assert_eq!(set.first_from(limit), expected);
                 }
             }
         }

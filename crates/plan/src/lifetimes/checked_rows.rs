@@ -4,7 +4,7 @@
 //! the parent module promises, and so do those that [`Lifetimes::with_alignment`] and
 //! [`Lifetimes::with_fixed_offset`] have changed.
 
-use alloc::{string::ToString, vec::Vec};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
 
 use super::{
     collection::Lifetimes,
@@ -64,11 +64,12 @@ impl Lifetimes {
         }
         let mut total = 0;
         for index in 0..self.rows.len() {
-            let row = &mut self.rows[index];
-            if row.within.is_none() {
-                row.alignment = row.alignment.max(alignment);
+            let mut row = self.rows[index];
+            if row.within.is_none() && row.alignment < alignment {
+                row.alignment = alignment;
+                Arc::make_mut(&mut self.rows)[index] = row;
             }
-            check_row(row, &mut total).map_err(|mistake| self.error_at(index, mistake))?;
+            check_row(&row, &mut total).map_err(|mistake| self.error_at(index, mistake))?;
         }
         Ok(self)
     }
@@ -91,7 +92,8 @@ impl Lifetimes {
     /// `id` changes nothing.
     pub fn with_fixed_offset(mut self, id: TensorId, offset: u64) -> Result<Self, LifetimesError> {
         let index = id.index();
-        if let Some(row) = self.rows.get_mut(index) {
+        if index < self.rows.len() {
+            let row = &mut Arc::make_mut(&mut self.rows)[index];
             row.fixed_offset = Some(offset);
             check_fixed(row).map_err(|mistake| self.error_at(index, mistake))?;
         }
@@ -135,22 +137,17 @@ impl CheckedRows {
 
     /// Checks what concerns several rows: ids and views.
     pub(super) fn finish(self) -> Result<Lifetimes, LifetimesError> {
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        order.sort_unstable_by_key(|&i| (self.names.get(i), i));
-        let twice = order
-            .windows(2)
-            .filter(|pair| self.names.get(pair[0]) == self.names.get(pair[1]))
-            .min_by_key(|pair| pair[1]);
+        let twice = self.names.first_twice();
         let lifetimes = Lifetimes {
-            names: self.names,
-            rows: self.rows,
+            names: Arc::new(self.names),
+            rows: Arc::new(self.rows),
             live_ranges: LiveRanges::default(),
             windows: WindowedRows::default(),
             conflict_relation: ConflictRelation::Intervals,
         };
-        if let Some(pair) = twice {
-            let mistake = LifetimeMistake::DuplicateId { first: pair[0] };
-            return Err(lifetimes.error_at(pair[1], mistake));
+        if let Some([first, again]) = twice {
+            let mistake = LifetimeMistake::DuplicateId { first };
+            return Err(lifetimes.error_at(again, mistake));
         }
         let rows = &lifetimes.rows;
         let mut each = rows.iter().enumerate();

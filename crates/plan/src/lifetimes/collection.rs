@@ -5,8 +5,11 @@
 //! reads: `checked_rows` makes `Lifetimes` from rows, `gaps` adds gaps and `windows` windows,
 //! `of_graph` makes `Lifetimes` from a graph, `concatenated` from several models, and each of these
 //! keeps what the parent module promises.
+//!
+//! Clones share names and rows until one of them changes its own: plans and searches have
+//! lifetimes, too, and a million rows take more than 70 MB.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
 use super::{
@@ -25,8 +28,8 @@ use crate::ids::TensorId;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    pub(super) names: Names,
-    pub(super) rows: Vec<Lifetime>,
+    pub(super) names: Arc<Names>,
+    pub(super) rows: Arc<Vec<Lifetime>>,
     pub(super) live_ranges: LiveRanges,
     pub(super) windows: WindowedRows,
     pub(super) conflict_relation: ConflictRelation,
@@ -203,7 +206,8 @@ impl Lifetimes {
         let lower = alive.clone().map(|row| row.lower).min();
         let upper = alive.map(|row| row.upper).max();
         if let (Some(lower), Some(upper)) = (lower, upper) {
-            for row in all.rows.iter_mut().filter(|row| row.has_bytes()) {
+            let rows = Arc::make_mut(&mut all.rows).iter_mut();
+            for row in rows.filter(|row| row.has_bytes()) {
                 (row.lower, row.upper) = (lower, upper);
             }
         }

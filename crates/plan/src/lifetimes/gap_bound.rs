@@ -14,7 +14,7 @@
 //! c          █   █
 //! ```
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use core::cmp::Reverse;
 
 use super::{
@@ -58,7 +58,7 @@ impl Lifetimes {
             return Vec::new();
         }
         let hulls = Self {
-            names: Names::default(),
+            names: Arc::new(Names::default()),
             rows: self.rows.clone(),
             live_ranges: LiveRanges::default(),
             windows: WindowedRows::default(),

@@ -10,7 +10,7 @@
 //! alive      ├─────┤  ├──┤  ├──┤
 //! ```
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
 use super::{
@@ -128,7 +128,7 @@ impl Lifetimes {
             return Err(self.error_at(index, LifetimeMistake::Gap(mistake)));
         }
         let ranges = without(ranges.into_iter(), &gaps);
-        let row = &mut self.rows[index];
+        let row = &mut Arc::make_mut(&mut self.rows)[index];
         match (ranges.first(), ranges.last()) {
             (Some(first), Some(last)) => (row.lower, row.upper) = (first.start, last.end),
             _ => row.upper = row.lower,

@@ -4,7 +4,7 @@
 //! so it covers the lifetimes of everything that lies within it, and its alignment suffices for
 //! all.
 
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 
 use super::{
     aliases::{Aliasing, aliases},
@@ -108,8 +108,8 @@ impl Graph {
         }
         Lifetimes {
             conflict_relation: self.conflict_relation(&rows),
-            names,
-            rows,
+            names: Arc::new(names),
+            rows: Arc::new(rows),
             live_ranges,
             windows: WindowedRows::default(),
         }

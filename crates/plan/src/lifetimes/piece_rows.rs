@@ -12,7 +12,7 @@
 //!
 //! Invariant: a piece begins at a multiple of its alignment wherever its tensor is.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::{borrow::Cow, sync::Arc, vec::Vec};
 
 use super::{
     collection::Lifetimes, conflict_relation::ConflictRelation, lifetime::Lifetime,
@@ -51,8 +51,8 @@ impl Lifetimes {
             }
         }
         let lifetimes = Self {
-            names: Names::default(),
-            rows,
+            names: Arc::new(Names::default()),
+            rows: Arc::new(rows),
             live_ranges: LiveRanges::default(),
             windows: WindowedRows::default(),
             conflict_relation: ConflictRelation::Intervals,

@@ -4,6 +4,8 @@
 //! Stands on [`Lifetimes`] and on its conflicts. Invariant: what is left keeps its size, alignment,
 //! fixed offset, live ranges and windows.
 
+use alloc::sync::Arc;
+
 use super::{
     collection::Lifetimes, conflict_relation::ConflictRelation, live_ranges::LiveRanges,
     names::Names, pieces::WindowedRows,
@@ -24,8 +26,8 @@ impl Lifetimes {
             windows.copy(new, self.windows.several(old));
         }
         Self {
-            names,
-            rows: rows.iter().map(|&row| self.rows[row]).collect(),
+            names: Arc::new(names),
+            rows: Arc::new(rows.iter().map(|&row| self.rows[row]).collect()),
             live_ranges,
             windows,
             conflict_relation: ConflictRelation::Intervals,
@@ -44,7 +46,8 @@ impl Lifetimes {
                 all.live_ranges.push(index, self.live_ranges.several(index));
                 all.windows.copy(index, self.windows.several(index));
             } else {
-                all.rows[index].upper = all.rows[index].lower;
+                let row = &mut Arc::make_mut(&mut all.rows)[index];
+                row.upper = row.lower;
             }
         }
         all.conflict_relation = self.conflict_relation.without_bound();

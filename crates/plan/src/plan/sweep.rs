@@ -41,7 +41,7 @@ pub(super) fn first_overlap(
     lives: &Timeline,
 ) -> Option<([usize; 2], Range<i64>)> {
     let end = |row: usize| offsets[row] + lifetimes.rows()[row].size;
-    let order = Order::new(offsets, end);
+    let order = Order::new(offsets);
     let mut live = BitTree::new(offsets.len());
     let mut deaths = lives.deaths();
     for &(step, born) in lives.births() {
@@ -49,14 +49,19 @@ pub(super) fn first_overlap(
             live.remove(order.numbers[deaths[0].1]);
             deaths = later;
         }
-        let below = live.last_below(order.numbers_below_end[born]);
-        let below = below.map(|number| order.rows[number]);
-        if let Some(other) = below.filter(|&other| end(other) > offsets[born]) {
+        let number = order.numbers[born];
+        let row = |number: usize| order.rows[number];
+        let below = live.last_below(number).map(row);
+        let above = live.first_from(number).map(row);
+        let overlaps = below.is_some_and(|other| end(other) > offsets[born])
+            || above.is_some_and(|other| offsets[other] < end(born));
+        if overlaps {
+            let other = row(live.last_below(order.count_below(offsets, end(born)))?);
             let mut both = deaths.iter().filter(|(_, row)| [born, other].contains(row));
             let upper = both.next().map_or(step, |(upper, _)| *upper);
             return Some(([other, born], step..upper));
         }
-        live.insert(order.numbers[born]);
+        live.insert(number);
     }
     None
 }
@@ -66,25 +71,22 @@ struct Order {
     rows: Vec<usize>,
     /// The position of each row in the order.
     numbers: Vec<usize>,
-    /// How many rows have an offset below the end of each row.
-    numbers_below_end: Vec<usize>,
 }
 
 impl Order {
-    fn new(offsets: &[u64], end: impl Fn(usize) -> u64) -> Self {
+    fn new(offsets: &[u64]) -> Self {
         let mut rows: Vec<usize> = (0..offsets.len()).collect();
         rows.sort_by_key(|&row| offsets[row]);
         let mut numbers = vec![0; rows.len()];
         for (number, &row) in rows.iter().enumerate() {
             numbers[row] = number;
         }
-        let below = |end: u64| rows.partition_point(|&row| offsets[row] < end);
-        let numbers_below_end = (0..rows.len()).map(|row| below(end(row))).collect();
-        Self {
-            rows,
-            numbers,
-            numbers_below_end,
-        }
+        Self { rows, numbers }
+    }
+
+    /// How many rows have an offset below this one.
+    fn count_below(&self, offsets: &[u64], end: u64) -> usize {
+        self.rows.partition_point(|&row| offsets[row] < end)
     }
 }
 

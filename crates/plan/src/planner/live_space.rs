@@ -66,7 +66,7 @@ impl LiveSpace {
         }
         let sections = Sections::new(&ranges);
         Self {
-            tree: OccupancyTree::new(sections.count(), grain),
+            tree: OccupancyTree::new(&sections, grain),
             sections,
             windows,
             ends,

@@ -28,7 +28,7 @@ pub(super) type SectionDecoder<'t> = Decoder<'t, SectionSpace>;
 impl SectionSpace {
     pub(super) fn new(buffers: &[Lifetime]) -> Self {
         let sections = Sections::new(buffers);
-        let tree = OccupancyTree::new(sections.count(), granularity(buffers));
+        let tree = OccupancyTree::new(&sections, granularity(buffers));
         Self { sections, tree }
     }
 

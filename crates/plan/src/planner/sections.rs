@@ -17,6 +17,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::range_maxima::RangeMaxima;
 use crate::lifetimes::Lifetime;
 
 /// The sections of some buffers, and which of them each buffer covers.
@@ -69,6 +70,28 @@ impl Sections {
         self.count
     }
 
+    /// Cuts the sections into runs: where each begins, and the end of the last one. A run is one
+    /// section, or several in which at most `most` buffers begin or end but do not cover all of it.
+    pub(super) fn runs(&self, most: usize) -> Vec<u32> {
+        let count = self.count.max(1);
+        // How many buffers begin with a section, and how many end with it.
+        let mut changes = alloc::vec![(0u32, 0u32); count];
+        for span in &self.spans {
+            changes[span.start as usize].0 += 1;
+            changes[span.end as usize - 1].1 += 1;
+        }
+        let (mut starts, mut partial) = (alloc::vec![0], 0);
+        for at in 1..count {
+            partial += changes[at - 1].1 as usize + changes[at].0 as usize;
+            if partial > most {
+                starts.push(at as u32);
+                partial = 0;
+            }
+        }
+        starts.push(count as u32);
+        starts
+    }
+
     /// The bytes alive in each section.
     pub(super) fn loads(&self, buffers: &[Lifetime]) -> Vec<u64> {
         let mut change = alloc::vec![(0u64, 0u64); self.count + 1];
@@ -85,23 +108,10 @@ impl Sections {
         loads.collect()
     }
 
-    /// For each buffer, the largest load of the sections that it covers. O(n log n), with a sparse
-    /// table.
+    /// For each buffer, the largest load of the sections that it covers. O(n log n).
     pub(super) fn peak_loads(&self, buffers: &[Lifetime]) -> Vec<u64> {
-        let mut table = alloc::vec![self.loads(buffers)];
-        let mut width = 1;
-        while 2 * width <= self.count {
-            let last = &table[table.len() - 1];
-            let next = (0..=self.count - 2 * width).map(|i| last[i].max(last[i + width]));
-            let next = next.collect();
-            table.push(next);
-            width *= 2;
-        }
-        let largest = |index: usize| {
-            let span = self.of(index);
-            let log = span.len().ilog2() as usize;
-            table[log][span.start].max(table[log][span.end - (1 << log)])
-        };
+        let maxima = RangeMaxima::new(self.loads(buffers));
+        let largest = |index: usize| maxima.largest(self.of(index));
         (0..buffers.len()).map(largest).collect()
     }
 }
