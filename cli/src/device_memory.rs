@@ -110,12 +110,12 @@ impl PlannedDevice {
         Ok(Self { name, properties })
     }
 
-    /// The failure of what makes plans and does not check whether the device takes them.
-    pub(crate) fn not_here(&self, what: &str) -> Failure {
+    /// The failure of a plan that divides tensors among several memories.
+    pub(crate) fn is_one_memory(&self) -> Failure {
         let alignment = self.properties.plan_alignment();
         Failure::Usage(format!(
-            "--device {}: {what} does not check plans against a device, expected 'orionrt plan' of \
-             one memory, or the device's alignment alone: --alignment {alignment}",
+            "--device {}: --pool divides tensors among several memories, and a device is one, \
+             expected its alignment alone: --alignment {alignment}",
             self.name
         ))
     }
@@ -138,6 +138,13 @@ impl PlannedDevice {
             device: self.name.to_string(),
             error,
         })
+    }
+}
+
+/// The device by its name here and in the driver.
+impl fmt::Display for PlannedDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.name, self.properties.name)
     }
 }
 

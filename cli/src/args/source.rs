@@ -27,9 +27,8 @@ pub(crate) struct SourceArgs {
 
     /// Plan this device alone, of a memory snapshot by its number [default: the one with the most
     /// bytes alive at once], of CSV by its name in the column 'device' [default: all, each for
-    /// itself]. 'orionrt plan' without --pool, and 'orionrt view' of one file,
-    /// plan a model for a device of this machine, such as vulkan:0 of 'orionrt devices': with its
-    /// alignment, and within its limits
+    /// itself]. A model is planned for a device of this machine, such as vulkan:0 of 'orionrt
+    /// devices': with its alignment, and within its limits
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
 

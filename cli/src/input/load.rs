@@ -95,13 +95,9 @@ impl Kind {
     }
 }
 
-/// Loads the file that the user names, which is of one memory, for verbs that do not check plans
-/// against a device of this machine.
+/// Loads the file that the user names, which is of one memory.
 pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
     let mut all = load_each(args)?;
-    if let Some(device) = all.iter().find_map(|input| input.planned_for.as_ref()) {
-        return Err(device.not_here("this verb"));
-    }
     match (all.pop(), all.len()) {
         (Some(input), 0) => Ok(input),
         (_, others) => Err(Failure::Usage(format!(

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use orionrt::{Graph, Lifetimes, TensorId, files::CsvTable, lifetimes::Uncopied};
+use orionrt::{Graph, Lifetimes, Plan, TensorId, files::CsvTable, lifetimes::Uncopied};
 use orionrt_models::{Body, Format, LeftOut, OperatorWork, TensorType};
 
 #[cfg(target_os = "linux")]
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     args::{Aliasing, Order},
     device_memory::PlannedDevice,
+    failure::Failure,
     figures::{self, Limits},
     target::Role,
 };
@@ -50,6 +51,12 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Fails if a plan cannot be laid into the memory of the device that it is for.
+    pub(crate) fn check_device(&self, plan: &Plan) -> Result<(), Failure> {
+        let device = self.planned_for.as_ref();
+        device.map_or(Ok(()), |device| device.check(plan))
+    }
+
     /// The files beside a model that have its weights.
     pub(crate) fn weight_files(&self) -> &[PathBuf] {
         match &self.origin {

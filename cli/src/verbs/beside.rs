@@ -153,9 +153,11 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
         .planner(input.alignment, &interrupt::cancel_on_ctrl_c());
     let message = format!("planning {} tensors", input.lifetimes.len());
     let planned = progress::with_spinner(message, || planner.plan(&input.lifetimes));
+    let plan = planned.map_err(|error| Failure::file(path, error))?;
+    input.check_device(&plan)?;
     Ok(Side {
         title,
-        plan: planned.map_err(|error| Failure::file(path, error))?,
+        plan,
         source: Source::Planned(input.into()),
     })
 }

@@ -119,8 +119,72 @@ fn regions_are_planned_with_the_alignment_of_a_device() {
     }
 }
 
+/// The verbs that make a plan of all models, with what they say of it in JSON.
+const PLANNING: [(&[&str], &str); 2] = [
+    (&["compare", "model.onnx"], "/alignment"),
+    (
+        &["share", "model.onnx", "model.onnx"],
+        "/models/1/alignment",
+    ),
+];
+
+/// The arguments by which two plans are drawn beside each other.
+const BESIDE: [&str; 6] = [
+    "view",
+    "model.onnx",
+    "model.onnx",
+    "--html",
+    "page.html",
+    "--no-open",
+];
+
 #[test]
-fn what_does_not_check_a_plan_against_a_device_refuses_it() {
+fn models_are_compared_and_share_memory_with_the_alignment_of_a_device() {
+    let folder = Folder::with("model.onnx", network("1"));
+    for device in list(&devices(&folder), "devices") {
+        let name = device["device"].as_str().expect("a name");
+        let needed = device["plan_alignment"].as_u64().expect("an alignment");
+        for (args, alignment) in PLANNING {
+            let args = [args, &["--device", name]].concat();
+            let json = done(&folder, &[&args[..], &["--json"]].concat()).json();
+            assert_eq!(json["planned_for"], name);
+            assert_eq!(json.pointer(alignment), Some(&needed.max(64).into()));
+            let text = done(&folder, &args).stdout;
+            let mut lines = text.lines().map(str::trim_start);
+            let told = lines.find(|line| line.starts_with("device"));
+            assert!(told.is_some_and(|line| line.contains(name)), "{text}");
+        }
+        done(&folder, &[&BESIDE[..], &["--device", name]].concat());
+        assert!(folder.names().contains(&"page.html".into()));
+    }
+}
+
+#[test]
+fn plans_that_a_device_does_not_take_are_refused_by_every_verb() {
+    let folder = Folder::with("model.onnx", network("N"));
+    for device in list(&devices(&folder), "devices") {
+        let name = device["device"].as_str().expect("a name");
+        let Some(largest) = device["largest_binding"].as_u64() else {
+            println!("skipped: {name} takes tensors of any size");
+            continue;
+        };
+        // A picture has more than 4 bytes in each tensor.
+        let pictures = largest / 4;
+        let dim = format!("N={pictures}");
+        let others = PLANNING.map(|(args, _)| args);
+        for args in [&["plan", "model.onnx"], &BESIDE[..]]
+            .into_iter()
+            .chain(others)
+        {
+            let run = folder.run(&[args, &["--device", name, "--dim", &dim]].concat());
+            run.failed(1, &[&format!("error: {name}: tensor `")]);
+        }
+    }
+    assert_eq!(folder.names(), ["model.onnx"]);
+}
+
+#[test]
+fn a_device_is_one_memory_and_has_no_pools() {
     let folder = Folder::with("model.onnx", network("1"));
     let all = devices(&folder);
     let Some(device) = list(&all, "devices").first() else {
@@ -129,30 +193,10 @@ fn what_does_not_check_a_plan_against_a_device_refuses_it() {
     };
     let name = device["device"].as_str().expect("a name");
     let alignment = format!("--alignment {}", device["plan_alignment"]);
-    for (args, what) in [
-        (
-            &["plan", "model.onnx", "--pool", "fast=1G", "--pool", "slow"][..],
-            "--pool",
-        ),
-        (&["compare", "model.onnx"], "this verb"),
-        (&["share", "model.onnx", "model.onnx"], "this verb"),
-        (
-            &[
-                "view",
-                "model.onnx",
-                "model.onnx",
-                "--html",
-                "page.html",
-                "--no-open",
-            ],
-            "this verb",
-        ),
-    ] {
-        let refused = folder.run(&[args, &["--device", name]].concat());
-        let text = format!("--device {name}: {what} does not check plans");
-        refused.failed(2, &[&text, &alignment]);
-    }
-    assert_eq!(folder.names(), ["model.onnx"]);
+    let pools = ["--pool", "fast=1G", "--pool", "slow"];
+    let args = [&["plan", "model.onnx", "--device", name], &pools[..]].concat();
+    let text = format!("--device {name}: --pool divides tensors among several memories");
+    folder.run(&args).failed(2, &[&text, &alignment]);
 }
 
 #[test]

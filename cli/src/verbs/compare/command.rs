@@ -17,7 +17,7 @@ use orionrt::{
 use super::{
     comparison::{Comparison, Entry},
     page::{self, check_page, page_role},
-    show::{json, parts_text, text},
+    show::{device_text, json, parts_text, text},
 };
 use crate::{
     args::CompareArgs,
@@ -38,6 +38,9 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     let planner = args.search.planner(input.alignment, &cancel);
     choose_parts(args, &mut input, &planner)?;
     let comparison = run_strategies(args, &input, &planner, &cancel)?;
+    if let Some(best) = comparison.best_plan() {
+        input.check_device(best)?;
+    }
     let page = page::write(args, &input, &comparison)?;
     if args.json {
         output::print_json(&json(&comparison, &input))?;
@@ -47,7 +50,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
             format!("written: {}\n", path.display())
         });
         let text = text(&name, &comparison, &input.lifetimes, input.limits());
-        output::print(&(text + &parts_text(&input) + &lines))?;
+        output::print(&(text + &parts_text(&input) + &device_text(&input) + &lines))?;
     }
     if comparison.plans().next().is_some() {
         return Ok(());

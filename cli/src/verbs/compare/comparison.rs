@@ -44,6 +44,11 @@ impl Comparison {
         reached.min().map(|(_, _, i)| i)
     }
 
+    /// The plan of the best.
+    pub(super) fn best_plan(&self) -> Option<&Plan> {
+        self.entries[self.best()?].plan()
+    }
+
     /// The two that are drawn: the baseline and the best. The baseline is the greedy strategy that
     /// many runtimes have or, where that is as good as the best, the one with the highest peak.
     pub(super) fn drawn(&self) -> Vec<&Entry> {

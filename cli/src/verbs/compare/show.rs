@@ -27,6 +27,8 @@ pub(super) struct Json<'p> {
     #[serde(flatten)]
     lifetimes: LifetimesJson,
     alignment: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned_for: Option<String>,
     #[serde(flatten)]
     parts: Option<KeptPartsJson>,
     best: Option<&'p str>,
@@ -55,6 +57,10 @@ pub(super) fn json<'p>(comparison: &'p Comparison, input: &Input) -> Json<'p> {
     Json {
         lifetimes: LifetimesJson::new(&input.lifetimes, comparison.lower_bound(&input.lifetimes)),
         alignment: input.alignment,
+        planned_for: input
+            .planned_for
+            .as_ref()
+            .map(|device| device.name.to_string()),
         parts: KeptPartsJson::of(input),
         best: comparison.best().map(|i| &*entries[i].strategy),
         interrupted: comparison.not_started.is_some(),
@@ -106,6 +112,12 @@ pub(super) fn parts_text(input: &Input) -> String {
     facts.map_or(String::new(), |facts| {
         format!("parts: {}\n", parts::line(facts, RAISED))
     })
+}
+
+/// The device that the plans are for, if one is given.
+pub(super) fn device_text(input: &Input) -> String {
+    let device = input.planned_for.as_ref();
+    device.map_or(String::new(), |device| format!("device: {device}\n"))
 }
 
 fn table(comparison: &Comparison, lower_bound: u64) -> Table {

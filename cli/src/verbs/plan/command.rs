@@ -45,7 +45,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
         .as_ref()
         .filter(|_| !args.pools.is_empty())
     {
-        return Err(device.not_here("--pool"));
+        return Err(device.is_one_memory());
     }
     if let Some(limit) = args.max_region {
         return regions::plan(args, input, limit, &cancel);
@@ -57,9 +57,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     if found.is_without_parts {
         input.leave_parts_out();
     }
-    if let Some(device) = &input.planned_for {
-        device.check(&found.plan)?;
-    }
+    input.check_device(&found.plan)?;
     if found.failure.is_none() {
         write(args, input, &found.plan)?;
     }

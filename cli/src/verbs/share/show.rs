@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{files::Files, models::Model, search::SharedSearch};
 use crate::{
     args::{ScheduleArg, ShareArgs},
+    device_memory::PlannedDevice,
     escape::{dim_option, printable},
     figures::{self, Limits},
     format::{self, Lines},
@@ -31,6 +32,8 @@ const BAR: usize = 40;
 #[derive(Serialize)]
 pub(super) struct Json<'m> {
     models: Vec<ModelJson<'m>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned_for: Option<String>,
     shared_peak: u64,
     lower_bound: u64,
     optimal: bool,
@@ -88,6 +91,7 @@ pub(super) fn json<'m>(models: &'m [Model], found: &'m SharedSearch) -> Json<'m>
     let best = found.summary.best.iter();
     Json {
         models: each(models, found).map(model_json).collect(),
+        planned_for: device(models).map(|device| device.name.to_string()),
         shared_peak: shared.plan().peak(),
         lower_bound: shared.plan().lower_bound(),
         optimal: shared.plan().is_optimal(),
@@ -200,6 +204,9 @@ pub(super) fn text(
         .line("saved", saved)
         .line("tensors", pairs)
         .line("planned in", format::duration(found.time));
+    if let Some(device) = device(models) {
+        lines = lines.line("device", device.to_string());
+    }
     for Model { name, input, .. } in models {
         if let Some(facts) = parts::facts(input) {
             let line = format!("{name}: {}", parts::line(facts, RAISED));
@@ -229,6 +236,11 @@ pub(super) fn text(
         lines = lines.line("written", file.display().to_string());
     }
     lines.finish()
+}
+
+/// The device that the plan is for: that of all models.
+fn device(models: &[Model]) -> Option<&PlannedDevice> {
+    models.first()?.input.planned_for.as_ref()
 }
 
 /// The facts about a model that is read from a model file.

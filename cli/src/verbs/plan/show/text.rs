@@ -31,10 +31,7 @@ pub(crate) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         Origin::Csv(_) | Origin::Rows => {}
     }
     if let Some(device) = &input.planned_for {
-        lines = lines.line(
-            "device",
-            format!("{}, {}", device.name, device.properties.name),
-        );
+        lines = lines.line("device", device.to_string());
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
     let total = format::bytes(plan.lifetimes().total_bytes());
