@@ -278,9 +278,14 @@ mod tests {
         let mut net = NetworkBuilder::new("lengths", image.elements());
         let mut lengths = Vec::new();
         let input = net.input();
-        let columns = net.node("columns", Kernel::Im2col(image), &[input]);
+        let convolution = Kernel::Convolution {
+            blocks: vec![image],
+            weight: vec![0.0; 18 * 3],
+            bias: vec![0.0; 3],
+        };
+        let columns = net.node("columns", convolution, &[input]);
         let weight = Kernel::Linear {
-            weight: vec![0.0; 18 * 5],
+            weight: vec![0.0; 3 * 5],
             bias: vec![0.0; 5],
         };
         let convolved = net.node("convolved", weight, &[columns]);
@@ -303,7 +308,7 @@ mod tests {
         let mean = net.node("mean", Kernel::AverageRows { width: 5 }, &[convolved]);
         let net = net.build(mean).unwrap();
         lengths.extend([columns, convolved, scores, pooled, mean].map(|id| net.length(id)));
-        assert_eq!(lengths, [24 * 18, 24 * 5, 5 * 24 * 24, 12, 5]);
+        assert_eq!(lengths, [24 * 3, 24 * 5, 5 * 24 * 24, 12, 5]);
         let lengths = [upsampled, joined, stacked, second].map(|id| net.length(id));
         assert_eq!(lengths, [48, 24 * 4, 3 * 24 * 7, 24 * 7]);
         for (id, tensor) in net.graph().tensors() {

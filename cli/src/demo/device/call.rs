@@ -60,7 +60,6 @@ pub fn call<'k>(kernel: &'k Kernel, read: &[usize], written: usize) -> Call<'k> 
         Kernel::Relu => plain(Formula::Relu, &[written]),
         Kernel::Sigmoid => plain(Formula::Sigmoid, &[written]),
         Kernel::Add => plain(Formula::Add, &[written]),
-        Kernel::Im2col(image) => plain(Formula::Im2col, &shape(written, *image)),
         Kernel::Convolution {
             blocks,
             weight,
@@ -122,10 +121,6 @@ fn attention(formula: Formula, heads: Heads, columns: usize, written: usize) -> 
         weights: Vec::new(),
         sizes: [written, positions, heads.width, depth].map(size).to_vec(),
     }
-}
-
-fn shape(written: usize, image: Image) -> [usize; 4] {
-    [written, image.height, image.width, image.channels]
 }
 
 /// A size as shaders know it. It fits: no range that a kernel is given has 4 GiB.

@@ -82,7 +82,6 @@ fn source(formula: Formula) -> &'static str {
         Formula::Relu => include_str!("shaders/relu.cu"),
         Formula::Sigmoid => include_str!("shaders/sigmoid.cu"),
         Formula::Add => include_str!("shaders/add.cu"),
-        Formula::Im2col => include_str!("shaders/im2col.cu"),
         Formula::Convolution => include_str!("shaders/convolution.cu"),
         Formula::MaxPool => include_str!("shaders/max_pool.cu"),
         Formula::Upsample => include_str!("shaders/upsample.cu"),

@@ -49,9 +49,7 @@ pub enum Formula {
     Sigmoid,
     /// A sum of two tensors.
     Add,
-    /// Windows as rows.
-    Im2col,
-    /// A convolution that reads windows where they lie.
+    /// A convolution.
     Convolution,
     /// The largest of four pixels.
     MaxPool,
@@ -73,7 +71,7 @@ pub struct Shader {
 impl Formula {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Product,
         Self::AttentionScores,
         Self::AttentionMix,
@@ -84,7 +82,6 @@ impl Formula {
         Self::Relu,
         Self::Sigmoid,
         Self::Add,
-        Self::Im2col,
         Self::Convolution,
         Self::MaxPool,
         Self::Upsample,
@@ -105,7 +102,6 @@ impl Formula {
             Self::Relu => include_str!("shaders/relu.wgsl"),
             Self::Sigmoid => include_str!("shaders/sigmoid.wgsl"),
             Self::Add => include_str!("shaders/add.wgsl"),
-            Self::Im2col => include_str!("shaders/im2col.wgsl"),
             Self::Convolution => include_str!("shaders/convolution.wgsl"),
             Self::MaxPool => include_str!("shaders/max_pool.wgsl"),
             Self::Upsample => include_str!("shaders/upsample.wgsl"),

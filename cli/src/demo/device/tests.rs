@@ -95,7 +95,6 @@ fn kernels() -> Vec<(&'static str, Kernel, Vec<usize>)> {
         ("relu", Kernel::Relu, vec![70]),
         ("sigmoid", Kernel::Sigmoid, vec![70]),
         ("add", Kernel::Add, vec![70, 70]),
-        ("im2col", Kernel::Im2col(image(5, 7, 3)), vec![105]),
         ("pool", Kernel::MaxPool(image(6, 10, 3)), vec![elements]),
         (
             "upsample",

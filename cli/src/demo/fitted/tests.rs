@@ -152,8 +152,10 @@ fn the_networks_of_the_demo_give_the_same_bits_in_every_way() {
         }
         assert!(below_peak >= 2, "{way}: {below_peak}");
         let [reruns, spills, fetches] = steps;
-        assert_eq!(reruns > 0, way != "spill", "{way}: {reruns} reruns");
-        assert_eq!(spills > 0, way != "recompute", "{way}: {spills} spills");
+        // Of both ways, the cheaper one may do alone.
+        assert!(reruns + spills > 0, "{way}");
+        assert!(reruns == 0 || way != "spill", "{way}: {reruns} reruns");
+        assert!(spills == 0 || way != "recompute", "{way}: {spills} spills");
         assert!(fetches >= spills, "{way}: {fetches} fetches");
     }
 }

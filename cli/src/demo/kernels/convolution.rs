@@ -6,8 +6,8 @@
 //!
 //! The pixels of a line are next to each other, and the window of a pixel begins one pixel after
 //! that of the pixel before. So a line of the image, read with rows that overlap, is the matrix of
-//! one line of all its windows, and the convolution is a sum of matrix products. Nothing is laid
-//! out as [`im2col`](super::images::im2col) does, in nine times the bytes of the image.
+//! one line of all its windows, and the convolution is a sum of matrix products. Laid out in a
+//! tensor of their own, all windows would have nine times the bytes of the image.
 //!
 //! ```text
 //! a line of the image   a b c d e     as a matrix   a b c
@@ -157,12 +157,9 @@ fn matrix_mut(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::kernels::{
-        images::im2col,
-        matrix::{
-            linear,
-            tests::{assert_close, output, values},
-        },
+    use crate::demo::kernels::matrix::{
+        linear,
+        tests::{assert_close, output, values},
     };
 
     fn image(height: usize, width: usize, channels: usize) -> Image {
@@ -173,9 +170,26 @@ mod tests {
         }
     }
 
+    /// The windows of all pixels as rows `[9 · channels]`, with zeros outside of the image.
+    fn windows(x: &[f32], image: Image) -> Vec<f32> {
+        let (height, width) = (image.height, image.width);
+        let pixels = (0..height).flat_map(|row| (0..width).map(move |column| (row, column)));
+        let places = pixels.flat_map(|(row, column)| {
+            (0..WINDOW_PIXELS).map(move |at| (row + at / WINDOW, column + at % WINDOW))
+        });
+        let values = places.flat_map(|(row, column)| {
+            // One more than the row and the column, so that they are not negative.
+            let is_inside = (1..=height).contains(&row) && (1..=width).contains(&column);
+            let pixel = is_inside.then(|| (row - 1) * width + column - 1);
+            let at = move |channel| pixel.map(|pixel| pixel * image.channels + channel);
+            (0..image.channels).map(move |channel| at(channel).map_or(0.0, |at| x[at]))
+        });
+        values.collect()
+    }
+
     /// The convolution of one image: its windows laid out, and one matrix product.
     fn laid_out(x: &[f32], image: Image, weight: &[f32], bias: &[f32]) -> Vec<f32> {
-        let windows = output(x.len() * WINDOW_PIXELS, |y| im2col(x, image, y));
+        let windows = windows(x, image);
         let outputs = image.height * image.width * bias.len();
         output(outputs, |y| linear(&windows, weight, bias, y))
     }

@@ -1,17 +1,8 @@
-//! The kernels that know where a pixel lies: convolution windows, pooling and upsampling.
+//! Images, and the kernels that halve and double their sides.
 //!
-//! Stands on nothing. Keeps the invariant of [`kernels`](super): every element of the output is
-//! written and depends on values alone.
-//!
-//! An image is a matrix `[height · width, channels]` with a row for each pixel. A convolution is
-//! therefore [`im2col`], which lays each pixel's window out as a row, followed by
-//! [`linear`](super::matrix::linear).
-//!
-//! ```text
-//!   a b c            0 0 0  0 a b  0 d e      the window of a
-//!   d e f   im2col   0 0 0  a b c  d e f      the window of b
-//!   g h i  ───────►  ...                      3×3 pixels each, zeros outside of the image
-//! ```
+//! Stands on nothing. An image is a matrix `[height · width, channels]` with a row for each pixel.
+//! Keeps the invariant of [`kernels`](super): every element of the output is written and depends on
+//! values alone.
 
 #![forbid(unsafe_code)]
 
@@ -44,34 +35,6 @@ impl Image {
             height: self.height / 2,
             width: self.width / 2,
             channels: self.channels,
-        }
-    }
-}
-
-/// The 3×3 window around every pixel of `x`, as one row: `y [height · width, 9 · channels]`,
-/// windows from top left to bottom right, zeros outside of the image.
-pub fn im2col(x: &[f32], image: Image, y: &mut [f32]) {
-    let Image {
-        height,
-        width,
-        channels,
-    } = image;
-    assert_eq!(x.len(), image.elements());
-    assert_eq!(y.len(), image.elements() * WINDOW_PIXELS);
-    for (pixel, window) in y.chunks_exact_mut(WINDOW_PIXELS * channels).enumerate() {
-        let (row, column) = (pixel / width, pixel % width);
-        // The part of the window's columns that lies in the image, and where it starts in the
-        // window.
-        let columns = column.saturating_sub(1)..(column + 2).min(width);
-        let start = (columns.start + 1 - column) * channels;
-        for (i, line) in window.chunks_exact_mut(WINDOW * channels).enumerate() {
-            line.fill(0.0);
-            // Row `row + i - 1` of the image.
-            if (1..=height).contains(&(row + i)) {
-                let from = (row + i - 1) * width * channels;
-                let source = &x[from + columns.start * channels..from + columns.end * channels];
-                line[start..start + source.len()].copy_from_slice(source);
-            }
         }
     }
 }
@@ -111,31 +74,6 @@ pub fn upsample(x: &[f32], image: Image, y: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::demo::kernels::matrix::tests::output;
-
-    #[test]
-    fn im2col_copies_windows_with_zeros_around_the_image() {
-        for (height, width, channels) in [(1, 1, 1), (4, 3, 2), (3, 5, 1)] {
-            let image = Image {
-                height,
-                width,
-                channels,
-            };
-            let x = (1..=image.elements()).map(|i| i as f32).collect::<Vec<_>>();
-            let y = output(image.elements() * 9, |y| im2col(&x, image, y));
-            let mut expected = Vec::new();
-            for (row, column) in (0..height).flat_map(|r| (0..width).map(move |c| (r, c))) {
-                for (dy, dx) in (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))) {
-                    let inside =
-                        (1..=height).contains(&(row + dy)) && (1..=width).contains(&(column + dx));
-                    for c in 0..channels {
-                        let at = || ((row + dy - 1) * width + column + dx - 1) * channels + c;
-                        expected.push(if inside { x[at()] } else { 0.0 });
-                    }
-                }
-            }
-            assert_eq!(y, expected);
-        }
-    }
 
     #[test]
     fn max_pool_takes_the_largest_of_each_channel() {

@@ -72,8 +72,6 @@ pub enum Kernel {
     Sigmoid,
     /// [`rowwise::add`].
     Add,
-    /// [`images::im2col`] of this image.
-    Im2col(Image),
     /// [`convolution`] of images whose channels lie in blocks.
     Convolution {
         /// The shape of each block.
@@ -161,7 +159,6 @@ impl Kernel {
             } => read[0] * count * bias.len() / (weight.len() / (bias.len() / count)),
             Self::AttentionScores(heads) => heads.count * (read[0] / heads.width).pow(2),
             Self::AttentionMix(_) => read[1],
-            Self::Im2col(image) => image.elements() * images::WINDOW_PIXELS,
             Self::Convolution { blocks, bias, .. } => {
                 let pixels = blocks.first().map(|image| image.height * image.width);
                 pixels.unwrap_or(0) * bias.len()
@@ -216,7 +213,6 @@ impl Kernel {
             (Self::Relu, [x]) => rowwise::relu(x, output),
             (Self::Sigmoid, [x]) => rowwise::sigmoid(x, output),
             (Self::Add, [a, b]) => rowwise::add(a, b, output),
-            (Self::Im2col(image), [x]) => images::im2col(x, *image, output),
             (
                 Self::Convolution {
                     blocks,

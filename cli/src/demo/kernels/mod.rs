@@ -3,8 +3,8 @@
 //! ```text
 //! matrix       matrix products, alone and as attention; the mean of rows
 //! rowwise      kernels that can work in place: element by element, or row by row
-//! images       kernels that know where a pixel lies: convolution windows, pooling
-//! convolution  a 3×3 convolution that lays no windows out
+//! images       the shape of an image; pooling and upsampling
+//! convolution  a 3×3 convolution, which lays no windows out
 //! kernel       all of them as one type, with their weights
 //! ```
 //!

@@ -1,7 +1,8 @@
 //! A small residual convolutional network.
 //!
-//! Stands on [`layers`](super::layers). A convolution lays its windows out in a tensor nine times
-//! as large as its operand: there the load peaks, and results in place do not lower it.
+//! Stands on [`layers`](super::layers). The load peaks at the second convolution of the first
+//! residual block: its operand, its result and the block's own operand are live at once in every
+//! order. Results in place do not lower that.
 //!
 //! ```text
 //! residual block  x ─► convolution ─► ReLU ─► convolution ─► + x ─► ReLU
@@ -13,7 +14,7 @@
 
 use orionrt::{TensorId, graph::GraphError};
 
-use super::layers::{PICTURE, Weights, convolution};
+use super::layers::{PICTURE, Weights};
 use crate::demo::{
     kernels::{Kernel, images::Image},
     network::{Network, NetworkBuilder},
@@ -49,7 +50,7 @@ impl Classifier {
                 x = net.node(name("pooled"), Kernel::MaxPool(image), &[x]);
                 image = image.halved();
             }
-            x = convolution(&mut net, &mut weights, &name("widen"), image, channels, x);
+            x = net.node(name("widen"), weights.convolution(&[image], channels), &[x]);
             x = net.node(name("widen.relu"), Kernel::Relu, &[x]);
             image.channels = channels;
             x = residual_block(&mut net, &mut weights, &name("block"), image, x);
@@ -72,9 +73,10 @@ fn residual_block(
     x: TensorId,
 ) -> TensorId {
     let name = |part: &str| format!("{block}.{part}");
-    let first = convolution(net, weights, &name("first"), image, image.channels, x);
+    let mut convolution = || weights.convolution(&[image], image.channels);
+    let first = net.node(name("first"), convolution(), &[x]);
     let active = net.node(name("relu"), Kernel::Relu, &[first]);
-    let second = convolution(net, weights, &name("second"), image, image.channels, active);
+    let second = net.node(name("second"), convolution(), &[active]);
     let sum = net.node(name("sum"), Kernel::Add, &[x, second]);
     net.node(name("out"), Kernel::Relu, &[sum])
 }

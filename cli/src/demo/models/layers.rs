@@ -1,19 +1,14 @@
 //! What several networks of the demo have: convolutions, norms and random weights.
 //!
-//! Stands on [`network`](crate::demo::network) and [`random`](crate::random). Invariant: weights
+//! Stands on [`kernels`](crate::demo::kernels) and [`random`](crate::random). Invariant: weights
 //! have a variance at which values neither grow nor vanish from layer to layer.
 
 #![forbid(unsafe_code)]
 
-use orionrt::TensorId;
-
 use crate::{
-    demo::{
-        kernels::{
-            Kernel,
-            images::{Image, WINDOW_PIXELS},
-        },
-        network::NetworkBuilder,
+    demo::kernels::{
+        Kernel,
+        images::{Image, WINDOW_PIXELS},
     },
     random::{self, Rng},
 };
@@ -58,7 +53,7 @@ impl Weights {
         }
     }
 
-    /// A 3×3 convolution of these blocks of channels, which lays no windows out.
+    /// A 3×3 convolution of these blocks of channels.
     pub fn convolution(&mut self, blocks: &[Image], outputs: usize) -> Kernel {
         let channels: usize = blocks.iter().map(|image| image.channels).sum();
         let inputs = WINDOW_PIXELS * channels;
@@ -90,19 +85,4 @@ pub fn layer_norm(width: usize) -> Kernel {
         gain: vec![1.0; width],
         bias: vec![0.0; width],
     }
-}
-
-/// A 3×3 convolution that keeps the sides and writes `channels` channels: its windows are laid out
-/// in a tensor, and one matrix product follows.
-pub fn convolution(
-    net: &mut NetworkBuilder,
-    weights: &mut Weights,
-    name: &str,
-    image: Image,
-    channels: usize,
-    x: TensorId,
-) -> TensorId {
-    let windows = net.node(format!("{name}.im2col"), Kernel::Im2col(image), &[x]);
-    let product = weights.linear(WINDOW_PIXELS * image.channels, channels);
-    net.node(name, product, &[windows])
 }

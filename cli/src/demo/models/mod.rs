@@ -3,14 +3,13 @@
 //! ```text
 //! layers       what several networks have: pictures, convolutions, norms, random weights
 //! encoder      a transformer: stacked projections with views, attention, a wide hidden layer
-//! classifier   residual convolutions, window buffers, a reshape
+//! classifier   residual convolutions, a mean, a reshape
 //! u_net        skip connections that stay alive from the way down to the way up, concatenations
 //! all          the three networks, in the demo's sizes
 //! ```
 //!
 //! Invariant: one seed gives one network, bit for bit, on every machine. Every intermediate value
-//! is a tensor of its own, so the planner also sees the window buffers of the classifier's
-//! convolutions and the attention scores.
+//! is a tensor of its own, so the planner also sees the attention scores.
 
 #![forbid(unsafe_code)]
 
