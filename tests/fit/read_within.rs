@@ -129,6 +129,22 @@ fn an_operand_of_a_later_concatenation_lies_within_that() {
     assert_eq!(["q", "p", "t"].map(place), [None, Some(0), Some(10)]);
 }
 
+#[test]
+fn a_result_in_which_an_operand_is_read_lies_within_none_that_has_another_place_for_that() {
+    let graph = joined(|g, [p, r, y]| {
+        let [t, s] = [("t", 10), ("s", 30)].map(|(name, size)| g.tensor(name, bytes(size)));
+        g.op("make t").reads([r]).writes([t]);
+        g.op("join again").part(t, s, 0).part(r, s, 10);
+        g.op("end").reads([s, r, p]).writes([y]);
+    });
+    let fitted = checked(&graph, &with_parts(200));
+    let place = |name| place(&graph, &fitted, name).map(|within| within.offset);
+    assert_eq!(
+        ["q", "p", "t", "r"].map(place),
+        [Some(0), Some(10), None, None]
+    );
+}
+
 /// An operand cannot lie within two results.
 #[test]
 fn an_operand_of_two_results_of_an_operator_lies_within_one() {

@@ -137,7 +137,8 @@ impl Machine<'_> {
         }
         let root = |id: TensorId| root(self.graph, id);
         let parts = self.graph.ops().iter().flat_map(|op| op.parts());
-        let mut parts = parts.filter(|part| part.result == held);
+        let has_bytes = |part: &&Part| size(self.graph, part.operand) > 0;
+        let mut parts = parts.filter(has_bytes).filter(|part| part.result == held);
         let part = parts.find(|part| root(part.operand) == root(id) && root(id) != held);
         // The operand may be a view, as the tensor may be.
         let start_in = |part: &Part| {

@@ -125,6 +125,12 @@ impl Emitted {
             let is_written = written.any(|(product, &to)| {
                 product.writes != Writes::Nothing && (to == copy || to == result)
             });
+            // What lies within it is found in the result only if it is an operand of that.
+            let root = self.copies[copy as usize].root;
+            let mut operands = what.operands.iter().zip(reads);
+            if operands.any(|(of, &read)| read == copy && of.root != root) {
+                return false;
+            }
             // Another concatenation may have room for it.
             let mut parts = what.joins.iter().flat_map(|join| &join.parts);
             !is_written && !parts.any(|&(read, _)| reads[read] == copy)

@@ -49,7 +49,12 @@ impl Values {
                 bytes: start..end,
                 start: part.offset,
             };
-            values.parts.entry((of, part.result)).or_insert(within);
+            // Of several, that with most bytes: some may be views without any.
+            let known = values.parts.get(&(of, part.result));
+            let length = |of: &Within| of.bytes.end - of.bytes.start;
+            if known.is_none_or(|known| length(known) < length(&within)) {
+                values.parts.insert((of, part.result), within);
+            }
         }
         values
     }
