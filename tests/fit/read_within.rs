@@ -145,6 +145,22 @@ fn a_result_in_which_an_operand_is_read_lies_within_none_that_has_another_place_
     );
 }
 
+#[test]
+fn an_operand_is_found_beside_a_view_of_it_without_bytes() {
+    let mut g = GraphBuilder::new();
+    let [x, p, q, y] = ["x", "p", "q", "y"].map(|name| g.tensor(name, bytes(10)));
+    let [empty, r] = [("empty", 0), ("r", 20)].map(|(name, size)| g.tensor(name, bytes(size)));
+    g.op("make p").reads([x]).writes([p]);
+    g.op("view").view(empty, p, 10);
+    g.op("make q").reads([x]).writes([q]);
+    let join = g.op("join").part(empty, r, 0);
+    join.part(q, r, 0).part(p, r, 10);
+    g.op("end").reads([r, p]).writes([y]);
+    let graph = g.output(y).build().expect("five operators");
+    let fitted = checked(&graph, &with_parts(30));
+    assert_eq!(places(&graph, &fitted), [Some(0), Some(10)]);
+}
+
 /// An operand cannot lie within two results.
 #[test]
 fn an_operand_of_two_results_of_an_operator_lies_within_one() {
