@@ -14,7 +14,7 @@ from pathlib import Path
 
 COLUMNS = 100
 README_BYTES = 8 * 1024
-SOURCES = (".rs", ".py", ".pyi", ".c", ".cpp", ".h", ".hpp")
+SOURCES = (".rs", ".py", ".pyi", ".c", ".cpp", ".h", ".hpp", ".cu", ".wgsl")
 # By cbindgen, which has its own idea of a line.
 MADE = Path("bindings/c/include/orionrt/plan.h")
 TOP = Path(__file__).resolve().parent.parent

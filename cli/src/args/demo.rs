@@ -44,10 +44,11 @@ pub(crate) struct DemoArgs {
     #[arg(long, requires = "capacity")]
     pub(crate) stream_weights: bool,
 
-    /// Run the networks as compute shaders on a device, with their tensors in one planned block of
-    /// its memory, and beside it with a buffer for each tensor: vulkan, wgpu or cuda, with the
-    /// device's number as in vulkan:1 (0 if none is given). Builds have this with the features
-    /// vulkan-demo, wgpu and cuda-demo. CUDA needs its run-time compiler, libnvrtc, too
+    /// Run the networks as compute shaders or CUDA kernels on a device, with their tensors in one
+    /// planned block of its memory, and beside it with a buffer for each tensor: vulkan, wgpu or
+    /// cuda, with the device's number as in vulkan:1 (0 if none is given). Builds have this with
+    /// the features vulkan-demo, wgpu and cuda-demo. CUDA needs its run-time compiler, libnvrtc,
+    /// too; the demo has not been run on a GPU through CUDA
     #[arg(long, value_name = "BACKEND[:N]", conflicts_with = "capacity")]
     pub(crate) device: Option<DemoDevice>,
 

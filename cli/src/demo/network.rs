@@ -179,7 +179,7 @@ impl NetworkBuilder {
     /// Adds a node that writes a tensor of its own name, and returns that tensor.
     ///
     /// # Panics
-    /// When the kernel does not read as many tensors.
+    /// When the kernel does not read as many tensors, or not tensors of these lengths.
     pub fn node(
         &mut self,
         name: impl Into<String>,
@@ -189,6 +189,7 @@ impl NetworkBuilder {
         let name = name.into();
         assert_eq!(reads.len(), kernel.arity(), "inputs of node '{name}'");
         let read: Vec<usize> = reads.iter().map(|id| self.lengths[id.index()]).collect();
+        assert!(kernel.accepts(&read), "lengths {read:?} of node '{name}'");
         let writes = declare(
             &mut self.graph,
             &mut self.lengths,

@@ -61,8 +61,8 @@ fn text(args: &DemoArgs, backend: Backend, device: &str, measured: &[MeasuredOnD
         }
         Backend::Wgpu => "The buffers are those of wgpu. ",
         Backend::Cuda => {
-            "Each buffer is an allocation of CUDA's driver (cuMemAlloc): gpu-allocator, to which\n\
-             Vulkan is compared, does not know CUDA. "
+            "Each buffer is an allocation of CUDA's driver (cuMemAlloc): gpu-allocator, the\n\
+             peer on Vulkan, does not know CUDA. "
         }
     });
     text.push_str(

@@ -136,6 +136,28 @@ fn networks_on_a_model_of_cuda_have_the_same_bits() {
     run_on_libraries_of(&folder, &args).failed(2, &["for --device vulkan"]);
 }
 
+/// Where the system has the libraries, they are found behind those of the folder.
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+#[test]
+fn a_driver_or_a_compiler_that_is_missing_is_named() {
+    let folder = Folder::new();
+    let run = run_on_libraries_of(&folder, &["demo", "--device", "cuda"]);
+    if run.status == 0 || !run.stderr.contains("libcuda, is not there") {
+        println!("skipped: errors of a machine without CUDA: {}", run.stderr);
+        return;
+    }
+    run.failed(1, &["the driver's library, libcuda, is not there"]);
+    if !models_in(&folder.path("")) {
+        return;
+    }
+    std::fs::remove_file(folder.path("libnvrtc.so")).unwrap();
+    let run = run_on_libraries_of(&folder, &["demo", "--device", "cuda"]);
+    run.failed(
+        1,
+        &["libnvrtc, is not there", "CUDA toolkit", "libnvrtc.so"],
+    );
+}
+
 #[cfg(all(feature = "cuda-demo", target_os = "linux"))]
 #[test]
 fn a_compiler_that_lacks_functions_is_named() {

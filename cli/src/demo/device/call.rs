@@ -123,7 +123,7 @@ fn attention(formula: Formula, heads: Heads, columns: usize, written: usize) -> 
     }
 }
 
-/// A size as shaders know it. It fits: no range that a kernel is given has 4 GiB.
+/// A size as shaders know it. It fits: `Kernel::accepts` takes no tensor of 4 GiB.
 pub fn size(value: usize) -> u32 {
     value as u32
 }

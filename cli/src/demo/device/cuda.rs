@@ -3,8 +3,9 @@
 //! Stands on `orionrt-devices`, and on [`cuda_c`](super::cuda_c) and [`nvrtc`](super::nvrtc) for
 //! kernels. A planned run is captured once as a graph, which is launched for each inference. What
 //! it is compared with is an allocation of the driver's own for each tensor. Invariant: a run is
-//! over when [`Gpu::run`] or [`Gpu::run_program`] returns, and nothing of the device uses its
-//! buffers any more.
+//! over when [`Gpu::run`] or [`Gpu::run_program`] returns without an error, and nothing of the
+//! device uses its buffers any more. After an error, the blocks wait for the device when they are
+//! dropped.
 
 use std::{any::Any, cell::RefCell};
 
@@ -49,12 +50,6 @@ pub struct CudaAllocations<'g> {
     held: u64,
 }
 
-/// A tensor in an allocation of its own.
-pub struct AllocatedTensor {
-    memory: CudaMemory,
-    buffer: CudaBuffer,
-}
-
 impl CudaGpu {
     /// Opens the device of this number.
     ///
@@ -91,8 +86,9 @@ impl Launch {
     fn on(&self, stream: &CudaStream) -> Result<(), DeviceMemoryError> {
         let buffers: Vec<&CudaBuffer> = self.buffers.iter().collect();
         // SAFETY: `cuda_c` gives a kernel its shader's buffers as parameters, as many as `new` has
-        // checked, and `call` makes sizes within which it stays in them. Both callers keep this:
-        // `run` until the stream is finished, and `finish` gives it to the graph.
+        // checked. Within the sizes that `call` makes, it stays in tensors of the lengths that
+        // `Kernel::accepts` has accepted, which `NetworkBuilder::node` asserts. Both callers keep
+        // this: `run` until the stream is finished, and `finish` gives it to the graph.
         unsafe {
             self.kernel
                 .launch(stream, &buffers, &[], self.blocks, [GROUP, 1, 1])
@@ -202,28 +198,29 @@ impl Gpu for CudaGpu {
 
 impl Peer for CudaAllocations<'_> {
     type Buffer = CudaBuffer;
-    type Tensor = AllocatedTensor;
+    /// The whole allocation, which it keeps.
+    type Tensor = CudaBuffer;
 
-    fn allocate(&mut self, _: &str, bytes: u64) -> Result<AllocatedTensor, Failure> {
+    fn allocate(&mut self, _: &str, bytes: u64) -> Result<CudaBuffer, Failure> {
         let memory = CudaMemory::new(self.device, bytes).map_err(Failure::demo)?;
         let buffer = memory.buffer(0..bytes).map_err(Failure::demo)?;
-        self.held += memory.bytes();
-        Ok(AllocatedTensor { memory, buffer })
+        self.held += buffer.size();
+        Ok(buffer)
     }
 
-    fn buffer<'t>(&self, tensor: &'t AllocatedTensor) -> &'t CudaBuffer {
-        &tensor.buffer
+    fn buffer<'t>(&self, tensor: &'t CudaBuffer) -> &'t CudaBuffer {
+        tensor
     }
 
     /// Gives the memory back to the driver at once: nothing else keeps it.
-    fn free(&mut self, tensor: AllocatedTensor) -> Result<(), Failure> {
-        self.held -= tensor.memory.bytes();
+    fn free(&mut self, tensor: CudaBuffer) -> Result<(), Failure> {
+        self.held -= tensor.size();
         drop(tensor);
         // The driver's answer to a `Drop` waits in the context.
         self.device.context().check_err().map_err(Failure::demo)
     }
 
-    /// The bytes of its allocations. What the driver takes for them is not told.
+    /// The bytes of its tensors. What the driver takes for them is not told.
     fn held(&self) -> u64 {
         self.held
     }

@@ -11,9 +11,12 @@ use std::{
     sync::OnceLock,
 };
 
-use cudarc::nvrtc::{
-    result::{self, NvrtcError},
-    sys,
+use cudarc::{
+    get_lib_name_candidates,
+    nvrtc::{
+        result::{self, NvrtcError},
+        sys,
+    },
 };
 
 /// The functions that are called below, by `cudarc`.
@@ -27,8 +30,8 @@ const FUNCTIONS: [&str; 7] = [
     "nvrtcGetPTXSize",
 ];
 
-/// Products and sums stay apart unless they are written as `fmaf`; the rest is as by default:
-/// rounded correctly, also numbers below the normal ones.
+/// Products and sums stay apart unless they are written as `fmaf`. The rest is as by default:
+/// division and `sqrtf` are rounded correctly, and subnormal numbers are kept.
 const OPTIONS: [&str; 1] = ["--fmad=false"];
 
 /// Why there is no PTX for a text in CUDA C.
@@ -38,9 +41,13 @@ pub enum CompileError {
     #[error(
         "kernels in CUDA C cannot be compiled on this machine: the library of CUDA's run-time \
          compiler, libnvrtc, is not there; it comes with the CUDA toolkit, and is looked for where \
-         other libraries are, such as in LD_LIBRARY_PATH"
+         the system looks for libraries, as {}",
+        .names.join(", ")
     )]
-    NoLibrary,
+    NoLibrary {
+        /// The names of files under which it is looked for.
+        names: Vec<String>,
+    },
     /// The library lacks a function.
     #[error("kernels in CUDA C cannot be compiled on this machine: libnvrtc has no function `{0}`")]
     NoFunction(&'static str),
@@ -54,13 +61,23 @@ pub enum CompileError {
         log: String,
     },
     /// The compiler has failed.
-    #[error("NVRTC fails to {action}: {}", .answer.0 as u32)]
+    #[error("NVRTC fails to {action}: {answer}{}", said(.log))]
     Failed {
         /// What it was asked to do.
         action: &'static str,
         /// What it answered.
         answer: NvrtcError,
+        /// What it says of that, if it says anything.
+        log: String,
     },
+}
+
+/// A log behind the answer to which it belongs.
+fn said(log: &str) -> String {
+    match log {
+        "" => String::new(),
+        log => format!(": {log}"),
+    }
 }
 
 /// Finds the compiler, once in a process.
@@ -76,7 +93,9 @@ fn find() -> Result<(), CompileError> {
     // SAFETY: the system's loader finds the compiler's library by its name, as for every program
     // that uses it, and runs its initializers.
     if !unsafe { sys::is_culib_present() } {
-        return Err(CompileError::NoLibrary);
+        return Err(CompileError::NoLibrary {
+            names: get_lib_name_candidates("nvrtc"),
+        });
     }
     // SAFETY: the library was found just now; it is loaded once, and stays.
     let library = unsafe { sys::culib() };
@@ -123,7 +142,12 @@ impl Program {
         let compiled = unsafe { result::compile_program(self.program, &OPTIONS) };
         compiled.map_err(|answer| match answer.0 {
             sys::nvrtcResult::NVRTC_ERROR_COMPILATION => CompileError::Wrong { log: self.log() },
-            _ => failed("compile a kernel")(answer),
+            // Such as a second library of the compiler's that is missing.
+            _ => CompileError::Failed {
+                action: "compile a kernel",
+                answer,
+                log: self.log(),
+            },
         })
     }
 
@@ -131,7 +155,7 @@ impl Program {
     fn log(&self) -> String {
         // SAFETY: the program was made in `new`, and is destroyed in `Drop` alone.
         let log = unsafe { result::get_program_log(self.program) };
-        log.map_or_else(|_| "it does not say why".into(), |log| text(&log))
+        log.map_or_else(|_| String::new(), |log| text(&log))
     }
 
     fn ptx(&self) -> Result<String, CompileError> {
@@ -152,7 +176,11 @@ impl Drop for Program {
 
 /// The error for what the compiler answered.
 fn failed(action: &'static str) -> impl FnOnce(NvrtcError) -> CompileError {
-    move |answer| CompileError::Failed { action, answer }
+    move |answer| CompileError::Failed {
+        action,
+        answer,
+        log: String::new(),
+    }
 }
 
 /// A text of the compiler's, which ends with a zero byte.
@@ -174,8 +202,13 @@ mod tests {
             return;
         }
         let error = compile("").unwrap_err();
-        assert_eq!(error, CompileError::NoLibrary);
-        assert!(error.to_string().contains("libnvrtc, is not there"));
+        assert!(matches!(error, CompileError::NoLibrary { .. }));
+        let error = error.to_string();
+        assert!(error.contains("libnvrtc, is not there"), "{error}");
+        assert!(
+            error.contains("nvrtc.so") || error.contains("nvrtc.d"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! All kernels as one type, with their weights.
 //!
 //! Stands on the arithmetic in `matrix`, `rowwise`, `images` and `convolution`. Knows how many
-//! tensors a kernel reads, how long its result is, and which operands the result may overwrite or
-//! be a view of; the network declares that to the planner. Kernels panic if the lengths do not fit,
-//! which the network's builder rules out.
+//! tensors a kernel reads, and which operands the result may overwrite or be a view of; the network
+//! declares that to the planner. Kernels panic if the lengths do not fit, which the network's
+//! builder rules out.
 //!
 //! Invariant: [`run_in_place`](Kernel::run_in_place) computes the same bits as
 //! [`run`](Kernel::run), since both forms of a kernel share their arithmetic.
@@ -144,32 +144,6 @@ impl Kernel {
     /// Whether the result has the elements of all operands as they are, one after the other.
     pub fn is_concatenation(&self) -> bool {
         matches!(self, Self::Concat)
-    }
-
-    /// The number of elements it writes if the tensors it reads have `read` elements.
-    pub fn written(&self, read: &[usize]) -> usize {
-        match self {
-            Self::Linear { weight, bias } | Self::BlockedLinear { weight, bias, .. } => {
-                read[0] * bias.len() / (weight.len() / bias.len())
-            }
-            Self::StackedLinear {
-                count,
-                weight,
-                bias,
-            } => read[0] * count * bias.len() / (weight.len() / (bias.len() / count)),
-            Self::AttentionScores(heads) => heads.count * (read[0] / heads.width).pow(2),
-            Self::AttentionMix(_) => read[1],
-            Self::Convolution { blocks, bias, .. } => {
-                let pixels = blocks.first().map(|image| image.height * image.width);
-                pixels.unwrap_or(0) * bias.len()
-            }
-            Self::MaxPool(image) => image.elements() / 4,
-            Self::Upsample(image) => image.elements() * 4,
-            Self::Concat => read[0] + read[1],
-            Self::AverageRows { width } => *width,
-            Self::View { length, .. } => *length,
-            _ => read[0],
-        }
     }
 
     /// Computes `output` from `inputs`. After those of a kernel with a [`weight`](Self::weight) may

@@ -6,6 +6,7 @@
 //! images       the shape of an image; pooling and upsampling
 //! convolution  a 3×3 convolution, which lays no windows out
 //! kernel       all of them as one type, with their weights
+//! lengths      how many elements each reads and writes
 //! ```
 //!
 //! Invariant: a kernel writes every element of its output and nothing else, and the result depends
@@ -22,5 +23,6 @@ pub mod rowwise;
 pub mod images;
 mod convolution;
 mod kernel;
+mod lengths;
 
 pub use kernel::{Kernel, MAX_READS};

@@ -9,6 +9,12 @@ use crate::{
     work::{Code, Work},
 };
 
+/// The most blocks that a device takes in the second and the third dimension.
+const MOST_BLOCKS: c_uint = 65_535;
+
+/// The most threads that a device takes in a block.
+const MOST_THREADS: u64 = 1024;
+
 impl Model {
     /// Runs a kernel, which loses the device if its module is not loaded, or memory that it is
     /// given is not there.
@@ -109,7 +115,9 @@ pub extern "C" fn cuLaunchKernel(
             None => return INVALID_VALUE,
         };
         let threads = [[bx, by, bz], [tx, ty, tz]];
-        if threads.as_flattened().contains(&0) {
+        let in_block = [tx, ty, tz].map(u64::from).iter().product::<u64>();
+        let is_too_large = by.max(bz) > MOST_BLOCKS || in_block > MOST_THREADS;
+        if threads.as_flattened().contains(&0) || is_too_large {
             return INVALID_VALUE;
         }
         model.ask(stream, Work::Kernel(function, threads, values))
