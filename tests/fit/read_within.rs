@@ -1,13 +1,18 @@
-//! Operands of concatenations that are needed once more: they are read within the result.
+//! Operands of concatenations that are needed after them: they are read within the result.
+
+use std::alloc::Layout;
 
 use orionrt::{
     Aliasing, Graph, GraphBuilder, Planner, TensorId,
-    fit::{Fit, FitAction, FitError, FitRule, FitSchedule, Fitted, TensorStarts},
+    fit::{
+        Codec, Compression, Fit, FitAction, FitError, FitRule, FitSchedule, Fitted, OperatorCosts,
+        TensorStarts,
+    },
     graph::OpId,
 };
 
 use crate::{
-    bytes,
+    actions, bytes,
     parts::{checked, place, with_parts},
 };
 
@@ -24,8 +29,8 @@ fn joined(then: impl Fn(&mut GraphBuilder, [TensorId; 3])) -> Graph {
     g.output(y).build().expect("all of them are written")
 }
 
-/// The last operator reads the result, and the second operand once more.
-fn read_once_more() -> Graph {
+/// The last operator reads the result, and the second operand again.
+fn read_again() -> Graph {
     joined(|g, [p, r, y]| {
         g.op("end").reads([r, p]).writes([y]);
     })
@@ -38,7 +43,7 @@ fn places(graph: &Graph, fitted: &Fitted) -> [Option<u64>; 2] {
 
 #[test]
 fn an_operand_is_read_within_the_result() {
-    let graph = read_once_more();
+    let graph = read_again();
     let fitted = checked(&graph, &with_parts(30));
     assert_eq!((fitted.load(), fitted.cost().seconds()), (30, 0.0));
     assert_eq!(places(&graph, &fitted), [Some(0), Some(10)]);
@@ -48,7 +53,8 @@ fn an_operand_is_read_within_the_result() {
     let copy = schedule.copy(end.reads[0]).expect("that of the result");
     let starts = TensorStarts::new(&graph);
     let start = |name| starts.in_copy(graph.find(name).expect("a tensor"), copy);
-    assert_eq!(["p", "q", "r"].map(start), [10, 0, 0]);
+    assert_eq!(["p", "q", "r"].map(start), [10, 0, 0].map(Some));
+    assert_eq!(starts.in_copy(TensorId::new(6), copy), None);
     // What the last operator reads and writes.
     let error = Planner::new().fit(&graph, &with_parts(29)).unwrap_err();
     assert!(
@@ -72,7 +78,7 @@ fn a_view_of_an_operand_is_made_and_read_within_the_result() {
     let end = fitted.schedule().steps.last().expect("five steps");
     let copy = fitted.schedule().copy(end.reads[1]).expect("it");
     let view = graph.find("view").expect("a tensor");
-    assert_eq!(TensorStarts::new(&graph).in_copy(view, copy), 14);
+    assert_eq!(TensorStarts::new(&graph).in_copy(view, copy), Some(14));
 }
 
 #[test]
@@ -180,6 +186,165 @@ fn an_operand_of_two_results_of_an_operator_lies_within_one() {
     assert_eq!(["p", "q", "t"].map(place), [Some(0), Some(10), None]);
 }
 
+/// `p` and `q` are joined to `r`, and `r` and `t` to `s`, which the last operator reads beside what
+/// `again` says.
+fn joined_again(again: &[&str]) -> Graph {
+    let mut g = GraphBuilder::new();
+    let names = ["x", "p", "q", "t", "y"];
+    let [x, p, q, t, y] = names.map(|name| g.tensor(name, bytes(10)));
+    let [r, s] = [("r", 20), ("s", 30)].map(|(name, size)| g.tensor(name, bytes(size)));
+    g.op("make p").reads([x]).writes([p]);
+    g.op("make q").reads([x]).writes([q]);
+    g.op("join").part(p, r, 0).part(q, r, 10);
+    g.op("make t").reads([x, p]).writes([t]);
+    g.op("join again").part(r, s, 0).part(t, s, 20);
+    let again = again.iter().map(|&name| if name == "p" { p } else { r });
+    g.op("end").reads([s]).reads(again).writes([y]);
+    g.output(y).build().expect("all of them are written")
+}
+
+#[test]
+fn a_result_within_which_operands_are_read_later_lies_within_no_other() {
+    let places = |again: &[&str]| {
+        let graph = joined_again(again);
+        let fitted = checked(&graph, &with_parts(100));
+        assert_eq!(fitted.aliasing(), Aliasing::Parts);
+        ["p", "q", "r", "t"].map(|name| place(&graph, &fitted, name).map(|at| at.offset))
+    };
+    // `make t` reads `p` within `r`, but nothing does after that.
+    assert_eq!(places(&[]), [0, 10, 0, 20].map(Some));
+    assert_eq!(places(&["r"]), [0, 10, 0, 20].map(Some));
+    // `p` is a part of `r`, not one of `s`: where `r` is read as long as `p`, it is copied to `s`,
+    // and otherwise `p` to `r`.
+    assert_eq!(places(&["r", "p"]), [Some(0), Some(10), None, None]);
+    assert_eq!(places(&["p"]), [None, None, Some(0), Some(20)]);
+}
+
+/// `p` and `q` are joined to `r`, which `reduce` reads; `end` reads `p` when `r` is gone.
+fn needed_longer() -> Graph {
+    let mut g = GraphBuilder::new();
+    let names = ["x", "p", "a", "y"];
+    let [x, p, a, y] = names.map(|name| g.tensor(name, bytes(10)));
+    let [q, r] = [("q", 1), ("r", 11)].map(|(name, size)| g.tensor(name, bytes(size)));
+    g.op("make p").reads([x]).writes([p]);
+    g.op("make q").reads([p]).writes([q]);
+    g.op("join").part(p, r, 0).part(q, r, 10);
+    g.op("reduce").reads([r]).writes([a]);
+    g.op("end").reads([a, p]).writes([y]);
+    g.output(y).build().expect("all of them are written")
+}
+
+#[test]
+fn the_bound_counts_operands_that_are_read_when_the_results_are_gone() {
+    let graph = needed_longer();
+    // Apart, as `p` stays: `r` needs 22 bytes at the concatenation, `reduce` 31, and `end` 30.
+    let fitted = checked(&graph, &with_parts(31));
+    assert_eq!((fitted.load(), fitted.lower_bound()), (31, 0.0));
+    // One byte is missing between the concatenation and the end, and costs a spill and a fetch.
+    let fitted = checked(&graph, &with_parts(30));
+    assert!(fitted.lower_bound() > 0.0, "{}", fitted.lower_bound());
+    let error = Planner::new().fit(&graph, &with_parts(29)).unwrap_err();
+    assert!(
+        matches!(error, FitError::Impossible { needed: 30, .. }),
+        "{error}"
+    );
+    // Where results may be recomputed, `p` may be read within one that was made again.
+    let costs = OperatorCosts::from_seconds([1.0; 5]).expect("positive numbers");
+    let again = with_parts(29).recompute(true).costs(costs);
+    let error = Planner::new().fit(&graph, &again).unwrap_err();
+    assert!(matches!(error, FitError::NotFound { .. }), "{error}");
+}
+
+/// `p` is idle, and too large to stay, after a concatenation whose result `reduce` reads.
+fn leaving() -> Graph {
+    joined(|g, [p, r, y]| {
+        let sizes = [("a", 10), ("b", 25), ("c", 5)];
+        let [a, b, c] = sizes.map(|(name, size)| g.tensor(name, bytes(size)));
+        g.op("reduce").reads([r]).writes([a]);
+        g.op("widen").reads([a]).writes([b]);
+        g.op("narrow").reads([b]).writes([c]);
+        g.op("end").reads([c, p]).writes([y]);
+    })
+}
+
+#[test]
+fn an_operand_that_is_spilled_or_compressed_later_is_copied() {
+    let graph = leaving();
+    let p = graph.find("p").expect("a tensor");
+    let fitted = checked(&graph, &with_parts(40));
+    assert!(actions(fitted.schedule()).contains(&FitAction::Spill(p)));
+    assert_eq!(fitted.aliasing(), Aliasing::Parts);
+    assert_eq!(places(&graph, &fitted), [None; 2]);
+    let codec = Codec::with_ratio(5.0, 20.0);
+    let fit = Fit::within(42).aliasing(Aliasing::Parts);
+    let fitted = checked(&graph, &fit.compression(Compression::all(codec)));
+    assert!(actions(fitted.schedule()).contains(&FitAction::Compress(p)));
+    assert_eq!(fitted.aliasing(), Aliasing::Parts);
+    assert_eq!(places(&graph, &fitted), [None; 2]);
+}
+
+/// So many operands are joined, and read again after 100 small operators.
+fn read_much_later(operands: usize) -> Graph {
+    let mut g = GraphBuilder::new();
+    let parts: Vec<TensorId> = (0..operands)
+        .map(|at| g.tensor(format!("p{at}"), bytes(1)))
+        .collect();
+    let whole = g.tensor("whole", bytes(operands));
+    for &part in &parts {
+        g.op("make").writes([part]);
+    }
+    let mut join = g.op("join");
+    for (at, &part) in parts.iter().enumerate() {
+        join = join.part(part, whole, at as u64);
+    }
+    let mut last = whole;
+    for at in 0..100 {
+        let next = g.tensor(format!("small{at}"), bytes(1));
+        g.op("small").reads([last]).writes([next]);
+        last = next;
+    }
+    let y = g.tensor("y", bytes(1));
+    g.op("end").reads([last, whole]).reads(parts).writes([y]);
+    g.output(y).build().expect("all of them are written")
+}
+
+/// For each operand there are 101 steps to be looked at.
+#[test]
+fn operands_are_copied_where_too_many_steps_would_be_looked_at() {
+    let place = |operands| {
+        let graph = read_much_later(operands);
+        let fitted = checked(&graph, &with_parts(100));
+        place(&graph, &fitted, "p1").map(|within| within.offset)
+    };
+    assert_eq!(place(8), Some(1)); // 808 of 8 * 110
+    assert_eq!(place(9), None); // 909 of 8 * 111
+}
+
+#[test]
+fn an_operand_that_is_read_within_the_result_is_aligned() {
+    let aligned = |start: usize, outer: usize| {
+        let mut g = GraphBuilder::new();
+        let layout = Layout::from_size_align(8, 8).expect("small");
+        let [x, q, t, y] = [("x", 3), ("q", start), ("t", outer), ("y", 3)]
+            .map(|(name, size)| g.tensor(name, bytes(size)));
+        let p = g.tensor("p", layout);
+        let r = g.tensor("r", bytes(start + 8));
+        let s = g.tensor("s", bytes(outer + start + 8));
+        g.op("make").reads([x]).writes([q, p, t]);
+        g.op("join").part(q, r, 0).part(p, r, start as u64);
+        g.op("read").reads([x, p]).writes([y]);
+        g.op("join again").part(t, s, 0).part(r, s, outer as u64);
+        g.op("end").reads([s, x]);
+        let graph = g.output(y).build().expect("all of them are written");
+        let fitted = checked(&graph, &with_parts(100));
+        ["p", "r"].map(|name| place(&graph, &fitted, name).map(|at| at.offset))
+    };
+    assert_eq!(aligned(8, 16), [Some(24), Some(16)]);
+    assert_eq!(aligned(4, 12), [None, Some(12)]);
+    // `p` would be at byte 12 of `s`.
+    assert_eq!(aligned(8, 4), [Some(8), None]);
+}
+
 /// What the check says of a schedule in which `p` is read in the copy of `r`, which was written
 /// over or not.
 fn read_after_relu(is_over: bool) -> Result<(), FitRule> {
@@ -216,7 +381,7 @@ fn the_check_finds_an_operand_in_the_result_until_that_is_written_over() {
 
 #[test]
 fn the_check_finds_no_operand_in_a_result_unless_parts_are_allowed() {
-    let graph = read_once_more();
+    let graph = read_again();
     let schedule: FitSchedule = checked(&graph, &with_parts(30)).schedule().clone();
     let check = |fit: &Fit| schedule.check(&graph, fit);
     assert_eq!(check(&with_parts(40)), Ok(()));

@@ -205,8 +205,8 @@ impl<'n> FittedExecutor<'n> {
     /// The elements of a copy that are a tensor.
     fn elements(&self, tensor: TensorId, copy: CopyId) -> Range<usize> {
         let copy = self.schedule.copy(copy);
-        let start = copy.map_or(0, |copy| self.starts.in_copy(tensor, copy));
-        let start = start as usize / size_of::<f32>();
+        let start = copy.and_then(|copy| self.starts.in_copy(tensor, copy));
+        let start = start.unwrap_or(0) as usize / size_of::<f32>();
         start..start + self.network.length(tensor)
     }
 

@@ -243,7 +243,7 @@ impl<'f> ScheduleOf<'f> {
     fn place(&self, id: TensorId, copy: CopyId) -> Place<'f> {
         let of = self.fitted.schedule().copy(copy);
         let is_root = of.is_some_and(|of| of.tensor == id);
-        let offset = of.map(|of| of.offset + self.starts.in_copy(id, of));
+        let offset = of.map(|of| of.offset + self.starts.in_copy(id, of).unwrap_or(0));
         Place {
             tensor: self.name(id),
             copy,

@@ -5,7 +5,7 @@
 //! An operand that is only read after that, while the result is there and not written over, is read
 //! within the result, and its own copy ends with the concatenation, too. A result may itself be an
 //! operand of another concatenation, and lie within that, at a multiple of the alignments of all
-//! copies that lie within it.
+//! copies that lie within it, unless operands are read within it after that.
 //!
 //! ```text
 //! step        0     1     2     3  a is written or fetched at 0, b at 1; r is joined of both at 2

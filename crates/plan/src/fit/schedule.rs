@@ -179,7 +179,7 @@ impl TensorCopy {
 ///
 /// With [`Aliasing::Parts`](crate::Aliasing::Parts), the copies of the operands of a concatenation
 /// may lie within the copy of its result, at its step alone: there source and target are the same
-/// bytes, and an executor must not copy them. An operand that is needed once more is then read
+/// bytes, and an executor must not copy them. An operand that is needed after it is then read
 /// within the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FitSchedule {

@@ -1,14 +1,17 @@
 //! Where tensors begin in the copies of a schedule: [`TensorStarts`].
 //!
-//! Stands on `values`. Invariant: an answer for a copy that holds the tensor is where it is.
+//! Stands on `values`. Invariant: where a copy of a schedule that `Planner::fit` made holds the
+//! tensor, the answer is where it begins. Another schedule may have a copy hold other tensors than
+//! its own, and then the answer may be wrong.
 
 use super::{schedule::TensorCopy, values::Values};
 use crate::graph::Graph;
 use crate::ids::TensorId;
 
-/// Where tensors of a graph begin in the copies of its schedules: 0 for most. A view begins in the
-/// copy of the tensor that it is a view of, and an operand of a concatenation that is needed once
-/// more is read within the copy of the result.
+/// Where tensors of a graph begin in the copies of the schedules that
+/// [`Planner::fit`](crate::Planner::fit) makes: 0 for most. A view begins in the copy of the tensor
+/// that it is a view of, and an operand of a concatenation that is needed after it is read within
+/// the copy of the result.
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -23,9 +26,10 @@ use crate::ids::TensorId;
 ///
 /// let starts = TensorStarts::new(&graph);
 /// let copy = |tensor| TensorCopy::new(tensor, Memory::Fast, 0..4, 0);
-/// assert_eq!([copy(q), copy(both)].map(|copy| starts.in_copy(q, &copy)), [0, 10]);
+/// assert_eq!([copy(q), copy(both)].map(|copy| starts.in_copy(q, &copy)), [Some(0), Some(10)]);
 /// # Ok::<(), orionrt_plan::GraphError>(())
 /// ```
+#[derive(Clone, Debug)]
 pub struct TensorStarts {
     values: Values,
 }
@@ -39,17 +43,15 @@ impl TensorStarts {
         }
     }
 
-    /// The byte of a copy at which a tensor of the graph begins, if the copy holds the tensor.
+    /// The byte of a copy at which a tensor begins, if the copy holds the tensor; `None` for a
+    /// tensor that the graph does not have.
+    ///
+    /// The copy is one of a schedule that [`Planner::fit`](crate::Planner::fit) made. In another
+    /// schedule, which may have a copy hold other tensors than its own, the answer may be wrong.
     #[must_use]
-    pub fn in_copy(&self, tensor: TensorId, copy: &TensorCopy) -> u64 {
+    pub fn in_copy(&self, tensor: TensorId, copy: &TensorCopy) -> Option<u64> {
         let start = self.values.start_in(tensor, copy.tensor);
         // A result in place begins where the operand did.
-        start.unwrap_or_else(|| self.values.start(tensor))
-    }
-}
-
-impl core::fmt::Debug for TensorStarts {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TensorStarts").finish_non_exhaustive()
+        start.or_else(|| self.values.start(tensor))
     }
 }
