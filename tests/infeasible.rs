@@ -6,8 +6,8 @@
 use core::alloc::Layout;
 
 use orionrt::{
-    Aliasing, GraphBuilder, Lifetimes, Planner, TensorId,
-    lifetimes::Lifetime,
+    Aliasing, GraphBuilder, Lifetimes, ModelSet, Planner, Schedule, TensorId,
+    lifetimes::{Lifetime, Piece},
     planner::{Cancel, InfeasibleReason, InfeasibleSet, PlannerError},
 };
 use orionrt_testing::{
@@ -199,6 +199,32 @@ fn a_search_that_is_cancelled_proves_no_more_than_the_load() {
         .unwrap()
         .expect("19 bytes are alive");
     assert_eq!((set.bytes, set.is_irreducible), (16, true));
+}
+
+#[test]
+fn tensors_of_models_that_share_bytes_by_windows_are_no_proof() {
+    let rows = [
+        ("table", 0, 6, 100, 1),
+        ("work", 2, 4, 90, 1),
+        ("big", 2, 4, 60, 1),
+    ];
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let table = lifetimes.find("table").unwrap();
+    let window = Piece::new(2..4, 0..10);
+    let mut models = ModelSet::new();
+    models
+        .add("windows", lifetimes.with_windows(table, [window]).unwrap())
+        .unwrap();
+    models
+        .add("other", Lifetimes::from_rows([("x", 0, 1, 1, 1)]).unwrap())
+        .unwrap();
+    let shared = models
+        .plan(&Schedule::AnyTogether, &Planner::new().nodes(NODES))
+        .unwrap();
+    // Each two of them fit: `table` and `work` within 100 bytes.
+    let set = found(shared.plan().lifetimes(), 150).expect("160 bytes are needed at once");
+    assert_eq!((set.tensors.len(), set.load), (3, 160));
+    assert_eq!(set.reason, InfeasibleReason::Load);
 }
 
 #[test]

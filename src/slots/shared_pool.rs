@@ -57,6 +57,10 @@ use orionrt_plan::multi_model::{ModelId, ModelTable, ModelTensor, SharedPlan};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Tensors are lent whole, whatever their [windows](crate::Lifetimes::with_windows): while a tensor
+/// with windows is held, one in the bytes that it does not need then is refused. For a program
+/// that holds both at once, plan its models [without windows](crate::Lifetimes::without_windows).
+///
 /// Activating a model takes a lock for a moment: do not `fork` while another thread does that.
 pub struct SharedPool<A: Allocator> {
     shared: Arc<Shared<A>>,

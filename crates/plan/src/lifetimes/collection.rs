@@ -185,14 +185,6 @@ impl Lifetimes {
         }
     }
 
-    /// Lifetimes without windows: each tensor is taken to be needed whole wherever it is alive.
-    pub(crate) fn without_windows(self) -> Self {
-        Self {
-            windows: WindowedRows::default(),
-            ..self
-        }
-    }
-
     /// Replaces gaps, windows and other conflict relations by overlap of rows. A tensor with gaps
     /// is taken to be alive in its gaps. Where operators run on several streams, their steps do not
     /// say when a tensor is alive, so each one is then taken to be alive from the first birth to

@@ -15,7 +15,7 @@ use super::{
     error::{LifetimeMistake, LifetimesError},
     lifetime::Lifetime,
     piece::Piece,
-    pieces::{needs_of_pieces, needs_of_windows, overlaid, whole},
+    pieces::{WindowedRows, needs_of_pieces, needs_of_windows, overlaid, whole},
     window_mistake::WindowMistake,
 };
 use crate::ids::TensorId;
@@ -86,6 +86,29 @@ impl Lifetimes {
             (0..self.rows.len()).try_for_each(|index| self.check_within(index))?;
         }
         Ok(self)
+    }
+
+    /// These lifetimes without windows: each tensor is taken to be needed whole wherever it is
+    /// alive. That is for plans whose tensors are lent whole, as pools do.
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, lifetimes::Piece};
+    /// let rows = [("table", 0, 6, 100, 1), ("work", 2, 4, 60, 1)];
+    /// let lifetimes = Lifetimes::from_rows(rows)?;
+    /// let table = lifetimes.find("table").expect("it is one of them");
+    /// let lifetimes = lifetimes.with_windows(table, [Piece::new(2..4, 0..10)])?;
+    /// assert_eq!((lifetimes.load(), lifetimes.has_windows()), (100, true));
+    ///
+    /// let whole = lifetimes.without_windows();
+    /// assert_eq!((whole.load(), whole.has_windows()), (160, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn without_windows(self) -> Self {
+        Self {
+            windows: WindowedRows::default(),
+            ..self
+        }
     }
 
     /// Gives rows what is needed of them: pieces within their hulls, of which the first begins and

@@ -56,7 +56,9 @@ pub struct InfeasibleSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InfeasibleReason {
-    /// They all conflict with each other, and the sum of their sizes is above the capacity.
+    /// More bytes of them than the capacity are needed at a step. With several streams or models
+    /// without windows: they all conflict with each other, and the sum of their sizes is above the
+    /// capacity.
     Load,
     /// A lower bound of their plans is above the capacity: because of alignments, fixed offsets or
     /// gaps.
@@ -72,7 +74,8 @@ impl Planner {
     /// If more bytes than that are alive at the fullest step, the set is from there; without
     /// windows, no other set of tensors of that step whose bytes are above the capacity has fewer.
     /// Otherwise plans are searched exhaustively, which succeeds for up to some dozen tensors. With
-    /// several streams or models, only tensors that all conflict with each other are found. The
+    /// several streams or models, only tensors that all conflict with each other are found, or
+    /// those of which more bytes are needed at one step if tensors of models have windows. The
     /// limits of time and nodes of this planner hold for all of this together; its own
     /// [capacity](Self::capacity), strategy and previous plans do not matter.
     ///
@@ -260,8 +263,13 @@ impl Question<'_> {
             return Answer::Unknown;
         }
         if !self.lifetimes.steps_tell_conflicts() {
-            // Rows of one set that all conflict with each other.
-            return match self.bytes(rows) > self.capacity {
+            let bytes = match self.lifetimes.has_windows_of_models() {
+                // Tensors that conflict may share bytes.
+                true => self.lifetimes.subset(rows).load(),
+                // Rows of one set that all conflict with each other.
+                false => self.bytes(rows),
+            };
+            return match bytes > self.capacity {
                 true => Answer::No,
                 false => Answer::Unknown,
             };

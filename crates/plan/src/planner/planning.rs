@@ -1,6 +1,7 @@
 //! [`Planner::plan`], the library's central call.
 //!
-//! It makes a [`Task`] of the lifetimes, has a strategy place its buffers, and hands the offsets to
+//! Stands on the planner's settings, strategies and budgets, and on the check of plans. It makes a
+//! [`Task`] of the lifetimes, has a strategy place its buffers, and hands the offsets to
 //! [`Plan::new`], which checks them. Invariant: whatever the strategy, the answer is a checked
 //! [`Plan`] or an error.
 

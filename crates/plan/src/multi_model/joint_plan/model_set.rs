@@ -47,10 +47,13 @@ impl ModelSet {
     /// Adds a model, whose steps are counted by its own clock.
     ///
     /// [Windows](Lifetimes::with_windows) of its tensors are used by the plan that the model has
-    /// alone, and by those of all models together that put such plans on each other. With a common
-    /// clock on which each model runs once, tensors of different models share bytes by their
-    /// windows, too. Where a model runs again on a common clock, all tensors are taken to be needed
-    /// whole.
+    /// alone, and by joint plans that stack these plans. With a common clock on which no run
+    /// differs from those before it, tensors of different models share bytes by their windows, too.
+    /// If one does, all tensors are taken to be needed whole wherever they are alive.
+    ///
+    /// Pools lend tensors whole: while a tensor with windows is held, one in the bytes that it does
+    /// not need then is refused at run time. For a program that holds both at once, add the
+    /// lifetimes [without windows](Lifetimes::without_windows).
     ///
     /// # Errors
     /// When another model has that name, or there are 2³² models.

@@ -94,21 +94,25 @@ fn each_alone(set: &ModelSet, clock: &Clock, planner: &Planner) -> Result<Vec<Pl
     plans.collect()
 }
 
-/// The stack, or a plan that the search finds if it is lower.
+/// The stack, or a plan that the search finds if it is lower. The search may end above the stack,
+/// which it cannot start from where plans share bytes by windows.
 fn best(joint: Lifetimes, stacked: Option<Plan>, planner: &Planner) -> Result<Plan, PlannerError> {
-    let planner = planner.without_previous();
+    let search = planner.without_previous();
     let Some(stacked) = stacked else {
-        return planner.plan(&joint);
+        return search.plan(&joint);
     };
     let wanted = planner.wanted_capacity().unwrap_or(0);
     let planned = match stacked.peak() > stacked.lower_bound().max(wanted) && is_searched(&joint) {
-        true => planner.start_from(&stacked).plan(&joint)?,
+        true => search.start_from(&stacked).plan(&joint),
         false => return planner.within_capacity(stacked),
     };
-    Ok(if planned.peak() < stacked.peak() {
-        planned
-    } else {
-        stacked.with_proven_bound(planned.lower_bound())
+    let planned = match planned {
+        Err(PlannerError::Capacity { best, .. }) => *best,
+        planned => planned?,
+    };
+    planner.within_capacity(match planned.peak() < stacked.peak() {
+        true => planned,
+        false => stacked.with_proven_bound(planned.lower_bound()),
     })
 }
 

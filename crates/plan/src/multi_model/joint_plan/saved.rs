@@ -60,7 +60,11 @@ impl SharedPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Lifetimes, Planner, ids::ModelId};
+    use crate::{
+        Lifetimes, Planner,
+        ids::{ModelId, TensorId},
+        lifetimes::Piece,
+    };
     use proptest::prelude::*;
 
     fn saved(shared: &SharedPlan, schedule: &Schedule) -> Result<SharedPlan, SharingError> {
@@ -76,16 +80,27 @@ mod tests {
         SharedPlan::from_saved(alone.collect(), schedule, joint)
     }
 
-    type Rows = Vec<(i64, i64, u64)>;
+    /// Births, lengths, sizes, and whether half of the tensor is needed at its first step.
+    type Rows = Vec<(i64, i64, u64, bool)>;
 
     fn set(models: &[Rows]) -> ModelSet {
         let mut set = ModelSet::new();
         for (index, rows) in models.iter().enumerate() {
+            let windows = rows
+                .iter()
+                .enumerate()
+                .filter(|(_, row)| row.3 && row.2 > 1);
+            let windows = windows.map(|(i, &(lower, _, size, _))| {
+                let window = Piece::new(lower..lower + 1, 0..size / 2);
+                (TensorId::from_index(i), alloc::vec![window])
+            });
+            let windows: Vec<_> = windows.collect();
             let rows = rows.iter().enumerate();
-            let rows = rows.map(|(i, &(lower, steps, size))| {
+            let rows = rows.map(|(i, &(lower, steps, size, _))| {
                 (alloc::format!("t{i}"), lower, lower + steps, size, 8)
             });
             let lifetimes = Lifetimes::from_rows(rows).expect("rows");
+            let lifetimes = lifetimes.with_all_windows(windows).expect("windows");
             set.add(alloc::format!("m{index}"), lifetimes)
                 .expect("a name");
         }
@@ -96,7 +111,8 @@ mod tests {
         #[test]
         fn parts_of_a_plan_make_an_equal_plan(
             models in proptest::collection::vec(
-                proptest::collection::vec((0_i64..6, 1_i64..5, 0_u64..99), 1..6), 1..4),
+                proptest::collection::vec(
+                    (0_i64..6, 1_i64..5, 0_u64..99, proptest::bool::ANY), 1..6), 1..4),
             schedule in 0..4,
         ) {
             let set = set(&models);
@@ -119,7 +135,7 @@ mod tests {
 
     #[test]
     fn offsets_of_another_schedule_are_refused() {
-        let set = set(&[[(0, 2, 64)].into(), [(0, 2, 64)].into()]);
+        let set = set(&[[(0, 2, 64, false)].into(), [(0, 2, 64, true)].into()]);
         let shared = set
             .plan(&Schedule::OneAtATime, &Planner::new())
             .expect("a plan");

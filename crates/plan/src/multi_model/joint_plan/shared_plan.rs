@@ -140,7 +140,8 @@ impl SharedPlan {
     pub fn part(&self, model: ModelId) -> Option<Plan> {
         let offsets = self.plan.offsets()[self.table.positions(model)?].to_vec();
         let lifetimes = self.isolated(model)?.lifetimes().clone();
-        // Whatever conflicts in a model conflicts in the joint plan, too, so this is a plan.
+        // No two tensors of a model need a common byte at a step in the joint plan, so this is a
+        // plan.
         let plan = Plan::new(lifetimes, offsets).ok()?;
         Some(plan.with_strategy(self.plan.strategy()))
     }

@@ -2,8 +2,8 @@
 //!
 //! Stands on `clock` and, with a common clock, on the [`LifetimeAnalyzer`]. Without one, any two
 //! tensors of models that never run together may share, whatever their steps. Invariant: what is
-//! answered of two tensors is what all pairs show. A tensor counts as alive in its gaps, too, which
-//! a plan may use.
+//! answered of two tensors is what all pairs show. A tensor counts as needed whole from birth to
+//! death; a plan may use gaps and windows.
 
 use alloc::vec::Vec;
 use core::{cmp::Reverse, ops::ControlFlow};
@@ -37,7 +37,8 @@ enum Kind {
 }
 
 impl ModelSet {
-    /// Which tensors of different models may share bytes under a schedule. Nothing is planned.
+    /// Which tensors of different models may share bytes under a schedule. Nothing is planned. A
+    /// tensor counts as needed whole from birth to death; a plan may use gaps and windows.
     ///
     /// ```
     /// use orionrt_plan::{multi_model::{ModelSet, ModelTensor, Schedule}, Lifetimes, TensorId};

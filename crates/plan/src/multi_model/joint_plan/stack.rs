@@ -29,7 +29,16 @@ pub(super) fn stacked(
         false => one_by_one,
     };
     let moved = |(plan, base): (&Plan, u64)| -> Vec<u64> {
-        plan.offsets().iter().map(|offset| offset + base).collect()
+        let rows = plan.lifetimes().rows();
+        let moved = rows.iter().zip(plan.offsets()).map(|(row, offset)| {
+            let root = row.within.map_or(row, |within| &rows[within.root.index()]);
+            // What never needs bytes stays: the alignment of the plan leaves it out.
+            match root.has_bytes() {
+                true => offset + base,
+                false => *offset,
+            }
+        });
+        moved.collect()
     };
     let offsets = isolated.iter().zip(bases).flat_map(moved).collect();
     let plan = Plan::new(joint.clone(), offsets).ok()?;

@@ -2,8 +2,8 @@
 //!
 //! Stands on `clock` and, with a common clock, on the [`LifetimeAnalyzer`]. Without one, all
 //! tensors of two models that never run together may share, so counting pairs is arithmetic, and
-//! the best partner is found among sorted sizes. A tensor counts as alive in its gaps, too, which a
-//! plan may use.
+//! the best partner is found among sorted sizes. A tensor counts as needed whole from birth to
+//! death; a plan may use gaps and windows.
 //!
 //! [`LifetimeAnalyzer`]: crate::multi_model::LifetimeAnalyzer
 
@@ -45,7 +45,8 @@ pub struct SharingSummary {
 
 impl ModelSet {
     /// Which tensors of different models might share bytes under a schedule: how many pairs there
-    /// are, and for the `most` largest tensors that have a partner, the best one.
+    /// are, and for the `most` largest tensors that have a partner, the best one. A tensor counts
+    /// as needed whole from birth to death; a plan may use gaps and windows.
     ///
     /// ```
     /// use orionrt_plan::{multi_model::{ModelSet, Schedule}, Lifetimes};

@@ -1,9 +1,9 @@
 //! One model and when it runs.
 //!
-//! Stands on the rows of lifetimes: a tensor counts as alive in its gaps, too, so fewer pairs are
-//! found than may share. Invariant: the starts ascend; every lifetime, moved to every start, is
-//! within the range of the clock, and no tensor is alive in two runs at once. So the sum of a
-//! lifetime's bound and a start never overflows.
+//! Stands on the rows of lifetimes. A tensor counts as needed whole from birth to death; a plan may
+//! use gaps and windows, so fewer pairs are found than may share. Invariant: the starts ascend;
+//! every lifetime, moved to every start, is within the range of the clock, and no tensor is alive
+//! in two runs at once. So the sum of a lifetime's bound and a start never overflows.
 //!
 //! ```text
 //! starts    0            20           40
@@ -43,7 +43,8 @@ impl<'a> ModelRuns<'a> {
     ///
     /// What a tensor holds need not last from one run to the next. Runs may overlap as long as
     /// every tensor has died before it is born anew. A model without starts never runs and shares
-    /// nothing. Gaps are not used: a tensor counts as alive from its birth to its death.
+    /// nothing. A tensor counts as needed whole from birth to death; a plan may use gaps and
+    /// windows.
     #[must_use]
     pub fn new(lifetimes: &'a Lifetimes, starts: impl IntoIterator<Item = i64>) -> Self {
         let starts = starts.into_iter().collect();

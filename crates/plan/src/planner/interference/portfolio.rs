@@ -40,9 +40,10 @@ fn first_budget(task: &Task<'_>) -> Budget {
 /// An offset for each of `task.buffers`: aligned, the fixed ones where they are, conflicting ones
 /// apart. The peak is the lowest found before the goal was reached or the budget spent.
 ///
-/// The goal must be no lower than the end of any fixed buffer, and fixed buffers that conflict must
-/// not overlap. Without a budget, a goal that cannot be reached is searched for without end, unless
-/// the buffers are few enough to try all orders.
+/// The goal must be no lower than the end of any fixed buffer. Fixed buffers that conflict may
+/// overlap only where the tensors' windows let them share bytes; all others stay apart from both.
+/// Without a budget, a goal that cannot be reached is searched for without end, unless the buffers
+/// are few enough to try all orders.
 pub(crate) fn place(task: &Task<'_>, relation: &dyn InterferenceRelation) -> Vec<u64> {
     let mut incumbent = Incumbent::new(task);
     if task.buffers.is_empty() || (!incumbent.is_empty() && incumbent.peak <= task.goal) {
