@@ -6,7 +6,7 @@
 //! they are not.
 
 use orionrt::{
-    Lifetimes, ModelSet, Planner, Schedule, TensorId,
+    Lifetimes, ModelSet, Plan, Planner, Schedule, TensorId,
     lifetimes::Piece,
     models::{ModelId, ModelTensor, SharedPlan, SharingError},
     planner::PlannerError,
@@ -234,6 +234,30 @@ fn windows_are_used_within_models() {
     assert_eq!(peak(Schedule::OneAtATime), 100);
     assert_eq!(peak(Schedule::AnyTogether), 300);
     assert_eq!(peak(Schedule::pairs([(a, b), (b, c)])), 200);
+}
+
+#[test]
+fn gaps_and_windows_that_come_later_lower_the_bound() {
+    let rows = [
+        ("table", 0, 6, 100, 1),
+        ("work", 2, 4, 60, 1),
+        ("more", 2, 4, 30, 1),
+    ];
+    let mut set = ModelSet::new();
+    set.add("m", Lifetimes::from_rows(rows).unwrap()).unwrap();
+    set.add("n", Lifetimes::from_rows([("x", 0, 1, 1, 1)]).unwrap())
+        .unwrap();
+    let shared = set.plan(&Schedule::AnyTogether, &Planner::new()).unwrap();
+    assert_eq!(shared.plan().lower_bound(), 191);
+    let table = TensorId::new(0);
+    let whole = || shared.plan().lifetimes().clone();
+    let windows = whole().with_windows(table, [Piece::new(2..4, 0..10)]);
+    let gaps = whole().with_gaps(table, [2..4]);
+    for lifetimes in [windows, gaps] {
+        let plan = Plan::new(lifetimes.unwrap(), vec![0, 10, 70, 100]).unwrap();
+        assert_eq!(plan.peak(), 101);
+        assert!(plan.lower_bound() <= 101, "{}", plan.lower_bound());
+    }
 }
 
 #[test]

@@ -9,7 +9,6 @@
 //! costs less. Another order or other alias sets may cost less.
 
 use alloc::{vec, vec::Vec};
-use core::ops::Range;
 
 use super::{
     model::{Idle, Model, moment_before, op_moment},
@@ -100,12 +99,8 @@ fn cover(offers: &[Offer], full: Full, capacity: u64) -> Result<(f64, f64), Impo
 /// The moments that are too full if nothing is elsewhere, those with most bytes first.
 fn fullest_moments(model: &Model, capacity: u64) -> Vec<Full> {
     let mut changes: Vec<i64> = vec![0; model.moments() + 1];
-    let joined = joined_moments(model);
-    // What stays until a use after the end of the results is within none of them.
-    let is_needed = |idle: &&Idle| {
-        let joined = &joined[idle.root as usize];
-        idle.from < joined.start || op_moment(idle.until) >= joined.end
-    };
+    let joined = first_joins(model);
+    let is_needed = |idle: &&Idle| idle.from < op_moment(joined[idle.root as usize]);
     for idle in model.idles.iter().filter(is_needed) {
         let (absence, size) = (idle.absence(idle.until), model.size(idle.root) as i64);
         changes[absence.start as usize] += size;
@@ -127,32 +122,24 @@ fn fullest_moments(model: &Model, capacity: u64) -> Vec<Full> {
     moments
 }
 
-/// For each root, the moments in which its bytes may be those of a result, as a part of a
-/// concatenation: from its first join to the last use of the results, and of what these lie within.
-/// If results may be recomputed, there may be one until the end. Empty for a root that has no join.
-fn joined_moments(model: &Model) -> Vec<Range<u32>> {
-    let mut joined: Vec<Range<u32>> = vec![0..0; model.roots.len()];
-    // What a result lies within is made later, so its moments are known.
-    for (op, what) in model.ops.iter().enumerate().rev() {
-        for join in &what.joins {
-            let result = what.products[join.product].of.root;
-            let end = match (model.can_recompute, model.root(result).uses.last()) {
-                (false, Some(last)) => joined[result as usize].end.max(last.moment + 1),
-                _ => u32::MAX,
-            };
-            for &(read, _) in &join.parts {
-                let of = &mut joined[what.operands[read].root as usize];
-                *of = op_moment(op as u32)..end.max(of.end);
-            }
+/// For each root, the first operator within whose results it may lie, as a part of a concatenation:
+/// after that, it may have no bytes beside those of the result. A number above those of all
+/// operators if there is none.
+fn first_joins(model: &Model) -> Vec<u32> {
+    let mut first = vec![model.ops.len() as u32; model.roots.len()];
+    for (op, what) in (0..).zip(&model.ops) {
+        for &(read, _) in what.joins.iter().flat_map(|join| &join.parts) {
+            let first = &mut first[what.operands[read].root as usize];
+            *first = op.min(*first);
         }
     }
-    joined
+    first
 }
 
-/// The bytes of the roots that must be there in a moment. A root counts only before its first join
-/// and after the last use of the results: between them, its bytes may be those of a result. `None`
-/// for a moment before an operator, in which a root may be there or not.
-fn own_bytes(model: &Model, joined: &[Range<u32>], moment: u32) -> Option<u64> {
+/// The bytes of the roots that must be there in a moment. A root counts only before its first join:
+/// from then on, its bytes may be those of a result, which may be kept for it. `None` for a moment
+/// before an operator, in which a root may be there or not.
+fn own_bytes(model: &Model, joined: &[u32], moment: u32) -> Option<u64> {
     let total = |roots: &[u32]| roots.iter().map(|&root| model.size(root)).sum::<u64>();
     let end = moment_before(model.ops.len() as u32);
     let external = |roots: &[u32]| {
@@ -171,7 +158,7 @@ fn own_bytes(model: &Model, joined: &[Range<u32>], moment: u32) -> Option<u64> {
             let op = &model.ops[(moment / 2) as usize];
             // The bytes of an operand that is joined are those of the result.
             let mut apart = op.roots.clone();
-            apart.retain(|&root| !joined[root as usize].contains(&moment));
+            apart.retain(|&root| moment < op_moment(joined[root as usize]));
             Some(total(&apart))
         }
         _ => None,

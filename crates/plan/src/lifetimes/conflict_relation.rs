@@ -80,7 +80,7 @@ impl ConflictRelation {
         }
     }
 
-    /// These conflicts without their bound, for lifetimes in which fewer tensors are alive.
+    /// These conflicts without their bound, for lifetimes in which fewer bytes are needed.
     pub(super) fn without_bound(&self) -> Self {
         match self {
             Self::Intervals => Self::Intervals,
@@ -92,6 +92,14 @@ impl ConflictRelation {
                 bound: 0,
                 ..(**models).clone()
             })),
+        }
+    }
+
+    /// These conflicts for lifetimes with further gaps: of streams, a gap changes nothing.
+    pub(super) fn with_gaps(&self) -> Self {
+        match self {
+            Self::Intervals | Self::Streams(_) => self.clone(),
+            Self::Models(_) => self.without_bound(),
         }
     }
 

@@ -55,6 +55,7 @@ impl Lifetimes {
         gaps: impl IntoIterator<Item = Range<i64>>,
     ) -> Result<Self, LifetimesError> {
         self.add_gaps(id.index(), gaps.into_iter().collect())?;
+        self.conflict_relation = self.conflict_relation.with_gaps();
         let is_concerned = |row: &Lifetime| row.within.is_some_and(|within| within.root == id);
         for index in 0..self.rows.len() {
             if index == id.index() || is_concerned(&self.rows[index]) {
@@ -97,6 +98,7 @@ impl Lifetimes {
         }
         others.for_each(|(row, ranges)| self.live_ranges.push(row, ranges));
         if is_changed {
+            self.conflict_relation = self.conflict_relation.with_gaps();
             (0..self.rows.len()).try_for_each(|index| self.check_within(index))?;
         }
         Ok(self)

@@ -80,4 +80,21 @@ mod tests {
         list.push("name500");
         assert_eq!(list.first_twice(), Some([500, 1000]));
     }
+
+    #[test]
+    fn names_of_equal_hashes_are_compared() {
+        let [a, b] = ["8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ"];
+        assert_eq!(hash(a), hash(b));
+        let cases: [(&[&str], Option<[usize; 2]>); 4] = [
+            (&[a, b], None),
+            (&[a, b, a], Some([0, 2])),
+            (&[b, a, a], Some([1, 2])),
+            (&[b, a, b, a], Some([0, 2])),
+        ];
+        for (names, twice) in cases {
+            let mut list = Names::default();
+            names.iter().for_each(|name| list.push(name));
+            assert_eq!(list.first_twice(), twice, "{names:?}");
+        }
+    }
 }

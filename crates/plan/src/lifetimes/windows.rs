@@ -83,6 +83,7 @@ impl Lifetimes {
             }
         }
         if is_changed {
+            self.conflict_relation = self.conflict_relation.without_bound();
             (0..self.rows.len()).try_for_each(|index| self.check_within(index))?;
         }
         Ok(self)

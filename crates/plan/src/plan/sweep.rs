@@ -1,8 +1,9 @@
 //! A sweep over time that finds two tensors which are alive at a common step and share a byte.
 //!
-//! Stands on lifetimes. Invariant: the live tensors, ordered by offset, never overlap each other,
-//! so a tensor that comes to life can overlap its neighbours in that order alone. The order is
-//! known beforehand: tensors are numbered by their offsets, and a set of numbers is live.
+//! Stands on lifetimes. Invariant: the live tensors, ordered by offset, never overlap each other.
+//! So if a tensor that comes to life overlaps any of them, it overlaps one of its two neighbours in
+//! that order. The order is known beforehand: tensors are numbered by their offsets, and a set of
+//! numbers is live.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -53,10 +54,11 @@ pub(super) fn first_overlap(
         let row = |number: usize| order.rows[number];
         let below = live.last_below(number).map(row);
         let above = live.first_from(number).map(row);
-        let overlaps = below.is_some_and(|other| end(other) > offsets[born])
-            || above.is_some_and(|other| offsets[other] < end(born));
-        if overlaps {
-            let other = row(live.last_below(order.count_below(offsets, end(born)))?);
+        let below = below.filter(|&other| end(other) > offsets[born]);
+        let above = above.filter(|&other| offsets[other] < end(born));
+        if let Some(neighbour) = below.or(above) {
+            let highest = live.last_below(order.count_below(offsets, end(born)));
+            let other = highest.map_or(neighbour, row);
             let mut both = deaths.iter().filter(|(_, row)| [born, other].contains(row));
             let upper = both.next().map_or(step, |(upper, _)| *upper);
             return Some(([other, born], step..upper));

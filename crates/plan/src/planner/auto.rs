@@ -10,7 +10,7 @@ use core::cell::Cell;
 
 use super::capacity_search::{CapacitySearch, first_pass};
 use super::conflict::Interference;
-use super::critical::CriticalSet;
+use super::critical::{Attempt, CriticalSet};
 use super::decoder::FreeSpace as _;
 use super::exhaustion::Exhaustion;
 use super::greedy::Greedy;
@@ -72,7 +72,10 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
     }
     let mut critical = CriticalSet::empty(task, &decoder);
     if task.buffers.len() <= FEW {
-        critical.attempt(task, task.goal, FIRST_NODES, &mut decoder, &mut incumbent);
+        let attempt = critical.attempt(task, task.goal, FIRST_NODES, &mut decoder, &mut incumbent);
+        if attempt == Attempt::Exhausted {
+            task.prove(task.goal + 1);
+        }
         let is_reached = incumbent.peak <= task.goal;
         if is_reached || other_passes(task, &mut decoder, &mut incumbent) {
             return incumbent.offsets;

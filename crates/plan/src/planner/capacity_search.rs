@@ -92,11 +92,12 @@ impl CapacitySearch {
                 match attempt {
                     Attempt::Fits => break,
                     Attempt::Spent | Attempt::TooLarge => {}
-                    Attempt::Exhausted | Attempt::GivenUp => {
+                    // Nothing is known of the capacity: more nodes tell.
+                    Attempt::GivenUp if self.is_capacity => {}
+                    Attempt::GivenUp => least = least.max(capacity + 1),
+                    Attempt::Exhausted => {
                         least = least.max(capacity + 1);
-                        if attempt == Attempt::Exhausted {
-                            task.prove(least);
-                        }
+                        task.prove(capacity + 1);
                         if self.is_capacity {
                             return self.measure_lack(task, incumbent);
                         }

@@ -117,7 +117,7 @@ impl CriticalSet {
             let above = ends.enumerate().filter(|(_, end)| *end > capacity);
             self.join(above.map(|(i, _)| i));
             if self.is_current {
-                return Attempt::Exhausted;
+                return Attempt::Spent;
             }
         }
     }
@@ -145,12 +145,16 @@ impl CriticalSet {
     }
 
     fn solve(&mut self, task: &Task<'_>, capacity: u64, nodes: u64) -> SearchOutcome {
-        let solve = |component: &mut Component| {
-            let outcome = component.solver.solve(capacity, nodes, &task.budget);
-            (outcome != SearchOutcome::Fits).then_some(outcome)
-        };
-        let unsolved = self.components.iter_mut().find_map(solve);
-        unsolved.unwrap_or(SearchOutcome::Fits)
+        let mut all = SearchOutcome::Fits;
+        for component in &mut self.components {
+            match component.solver.solve(capacity, nodes, &task.budget) {
+                SearchOutcome::Fits => {}
+                // Another component may have the proof that this one lacks.
+                SearchOutcome::GivenUp => all = SearchOutcome::GivenUp,
+                outcome => return outcome,
+            }
+        }
+        all
     }
 
     /// Divides the set into components; `false` if one is too large for the search.

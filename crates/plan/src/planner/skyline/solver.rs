@@ -30,6 +30,8 @@ pub(crate) struct SkylineSolver {
     nogoods: NogoodTable,
     /// The capacity that the nogoods hold for.
     capacity: u64,
+    /// There is no plan within it.
+    is_exhausted: bool,
     offsets: Vec<u64>,
     random: Random,
     /// How many runs there were for this capacity, and the number of the first one, which chooses
@@ -51,6 +53,7 @@ impl SkylineSolver {
             state: SearchState::new(Rc::clone(&problem)),
             nogoods: NogoodTable::new(),
             capacity: 0,
+            is_exhausted: false,
             offsets: alloc::vec![0; problem.items.len()],
             random: Random::new(seed),
             runs: 0,
@@ -65,8 +68,20 @@ impl SkylineSolver {
         if self.capacity != capacity {
             self.nogoods.clear();
             self.capacity = capacity;
+            self.is_exhausted = false;
             self.runs = 0;
         }
+        if self.is_exhausted {
+            return SearchOutcome::Exhausted;
+        }
+        let outcome = self.search(nodes, budget);
+        self.is_exhausted = outcome == SearchOutcome::Exhausted;
+        outcome
+    }
+
+    /// Runs within the capacity until one tells whether there is a plan, or the nodes are spent.
+    fn search(&mut self, nodes: u64, budget: &Budget) -> SearchOutcome {
+        let capacity = self.capacity;
         let unit = SHORTEST_RUN.max(self.problem.items.len() as u64 * 3 / 2);
         let mut left = nodes;
         while left > 0 && !budget.is_over() {
