@@ -126,10 +126,11 @@ fn an_interrupted_search_gives_the_best_plan_so_far() {
 #[test]
 fn an_interrupted_search_above_the_capacity_is_status_3() {
     let folder = Folder::with("in.csv", endless());
-    let args = ["plan", "in.csv", "--capacity", "1", "--output", "plan.csv"];
-    let run = interrupted(&folder, &args);
+    // The bound: below it, the search would end by itself.
+    let args = ["plan", "in.csv", "--capacity", "6063"];
+    let run = interrupted(&folder, &[&args[..], &["--output", "plan.csv"]].concat());
     assert_eq!(run.status, 3);
-    run.said(&["no plan within 1 bytes", "'plan.csv' was not written"]);
+    run.said(&["no plan within 6,063 bytes", "'plan.csv' was not written"]);
     assert!(run.stdout.contains("\n  interrupted   "), "{}", run.stdout);
 }
 
