@@ -252,7 +252,7 @@ fn gaps_and_windows_that_come_later_lower_the_bound() {
     let table = TensorId::new(0);
     let whole = || shared.plan().lifetimes().clone();
     let windows = whole().with_windows(table, [Piece::new(2..4, 0..10)]);
-    let gaps = whole().with_gaps(table, [2..4]);
+    let gaps = whole().with_gaps(table, std::iter::once(2..4));
     for lifetimes in [windows, gaps] {
         let plan = Plan::new(lifetimes.unwrap(), vec![0, 10, 70, 100]).unwrap();
         assert_eq!(plan.peak(), 101);
