@@ -74,7 +74,14 @@ fn check(report: &serde_json::Value) {
         assert!(bytes("buffers_allocations") > bytes("operators"));
         // The planner finds the least peak of each, and the block is no larger than that.
         assert_eq!(bytes("planned_bytes"), bytes("lower_bound"));
-        assert!(bytes("planned_bytes") <= bytes("buffers_live_bytes"));
+        // Results lie over operands where an operator at the peak allows that.
+        let part = bytes("planned_bytes") as f64 / bytes("buffers_live_bytes") as f64;
+        let most = match network["name"].as_str().unwrap() {
+            "transformer encoder" => 0.8,
+            "convolutional network" => 1.0,
+            _ => 0.75,
+        };
+        assert!(part <= most, "{network}");
         assert!(bytes("buffers_live_bytes") <= bytes("buffers_device_bytes"));
     }
 }
@@ -136,16 +143,23 @@ fn networks_on_a_model_of_cuda_have_the_same_bits() {
     run_on_libraries_of(&folder, &args).failed(2, &["for --device vulkan"]);
 }
 
-/// Where the system has the libraries, they are found behind those of the folder.
+/// Whether the system's loader knows a library.
+#[cfg(all(feature = "cuda-demo", target_os = "linux"))]
+fn has_library(name: &str) -> bool {
+    let listed = std::process::Command::new("ldconfig").arg("-p").output();
+    listed.is_ok_and(|list| String::from_utf8_lossy(&list.stdout).contains(name))
+}
+
+/// Where the system has a library, that is found behind those of the folder.
 #[cfg(all(feature = "cuda-demo", target_os = "linux"))]
 #[test]
 fn a_driver_or_a_compiler_that_is_missing_is_named() {
     let folder = Folder::new();
-    let run = run_on_libraries_of(&folder, &["demo", "--device", "cuda"]);
-    if run.status == 0 || !run.stderr.contains("libcuda, is not there") {
-        println!("skipped: errors of a machine without CUDA: {}", run.stderr);
+    if has_library("libcuda.so") || has_library("libnvrtc.so") {
+        println!("skipped: errors of a machine without CUDA");
         return;
     }
+    let run = run_on_libraries_of(&folder, &["demo", "--device", "cuda"]);
     run.failed(1, &["the driver's library, libcuda, is not there"]);
     if !models_in(&folder.path("")) {
         return;

@@ -19,8 +19,9 @@ pub(crate) fn share(args: &ShareArgs) -> Result<(), Failure> {
     let schedule = schedule::read(&args.schedule, &set)?;
     let files = files(args, &models)?;
     let found = search(args, &mut models, &set, &schedule)?;
-    if let Some(first) = models.first() {
-        first.input.check_device(found.shared.plan())?;
+    // All models that are planned for a device are for the same one.
+    if let Some(device) = show::device(&models) {
+        device.check(found.shared.plan())?;
     }
     write(&models, &found.shared, &files)?;
     if args.json {

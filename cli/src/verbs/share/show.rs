@@ -238,9 +238,10 @@ pub(super) fn text(
     lines.finish()
 }
 
-/// The device that the plan is for: that of all models.
-fn device(models: &[Model]) -> Option<&PlannedDevice> {
-    models.first()?.input.planned_for.as_ref()
+/// The device that the plan is for: that of all models that are planned for one.
+pub(super) fn device(models: &[Model]) -> Option<&PlannedDevice> {
+    let mut devices = models.iter().map(|model| model.input.planned_for.as_ref());
+    devices.find_map(|device| device)
 }
 
 /// The facts about a model that is read from a model file.

@@ -115,9 +115,9 @@ fn allocate(
     // SAFETY: a type of this device that the buffer allows, and valid structures; `Owned` gives
     // the memory back.
     let memory = unsafe { device.raw().allocate_memory(&wanted, None) };
-    let memory = memory.map_err(|answer| match refused("allocate a block")(answer) {
-        DeviceMemoryError::NoMemoryTo { .. } => no_memory(device, memory_type, needed),
-        other => other,
+    let memory = memory.map_err(|answer| match answer {
+        vk::Result::ERROR_OUT_OF_DEVICE_MEMORY => no_memory(device, memory_type, needed),
+        other => refused("allocate a block")(other),
     })?;
     Ok(Owned::new(&device.logical, memory))
 }

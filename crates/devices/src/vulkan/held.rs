@@ -1,8 +1,9 @@
 //! What a stream holds: all that the device may still run of it, and command buffers that it has
 //! done.
 //!
-//! Invariant: a submission's commands, and the semaphores for which it waits, are held until the
-//! stream's timeline says that it is done. A spare command buffer is one that nobody else holds.
+//! Stands on `command`, `recorder` and `point`. Invariant: a submission's commands, and the
+//! semaphores for which it waits, are held until the stream's timeline says that it is done. A
+//! spare command buffer is one that nobody else holds.
 
 use core::mem;
 use std::{collections::VecDeque, sync::Arc};

@@ -223,7 +223,8 @@ fn heaps(
     let heaps = memory.memory_heaps_as_slice().iter().enumerate();
     let heaps = heaps.map(|(index, heap)| MemoryHeap {
         bytes: heap.size,
-        budget: says_budget.then(|| budget.heap_budget[index]),
+        // A driver that knows no budget of a heap says 0.
+        budget: Some(budget.heap_budget[index]).filter(|&bytes| says_budget && bytes > 0),
         device_local: heap.flags.contains(vk::MemoryHeapFlags::DEVICE_LOCAL),
         host_visible: visible(index),
     });

@@ -54,8 +54,11 @@ impl Lifetimes {
         id: TensorId,
         gaps: impl IntoIterator<Item = Range<i64>>,
     ) -> Result<Self, LifetimesError> {
-        self.add_gaps(id.index(), gaps.into_iter().collect())?;
-        self.conflict_relation = self.conflict_relation.with_gaps();
+        let gaps: Vec<Range<i64>> = gaps.into_iter().collect();
+        if id.index() < self.rows.len() && !gaps.is_empty() {
+            self.conflict_relation = self.conflict_relation.with_gaps();
+        }
+        self.add_gaps(id.index(), gaps)?;
         let is_concerned = |row: &Lifetime| row.within.is_some_and(|within| within.root == id);
         for index in 0..self.rows.len() {
             if index == id.index() || is_concerned(&self.rows[index]) {

@@ -22,6 +22,9 @@ use super::sections::Sections;
 /// sections more than one.
 const MOST_PARTIAL: usize = 256;
 
+/// [`PartialSpans`](super::partial_spans::PartialSpans) number the sections of a leaf in bytes.
+const _: () = assert!(MOST_PARTIAL / 2 < u8::MAX as usize);
+
 /// The most nodes and leaves that a range meets: on each of at most 33 levels, two that lie within
 /// it and two that do not.
 pub(super) const MOST_MET: usize = 4 * 33;

@@ -160,4 +160,45 @@ mod tests {
         let begin: Vec<u64> = (1..=15).map(luby).collect();
         assert_eq!(begin, [1, 1, 2, 1, 1, 2, 4, 1, 1, 2, 1, 1, 2, 4, 8]);
     }
+
+    /// A solver of three buffers of one byte, all alive at once.
+    fn of_three() -> SkylineSolver {
+        let buffers = [(0, 2), (1, 3), (0, 3)].map(|(lower, upper)| Lifetime::new(lower, upper, 1));
+        SkylineSolver::new(&buffers, 0)
+    }
+
+    /// Such a solver whose nogoods for a capacity have the hash of the first state.
+    fn misled(capacity: u64) -> SkylineSolver {
+        let mut solver = of_three();
+        solver.capacity = capacity;
+        assert!(solver.state.reset(capacity));
+        let first = solver.state.mark().hash();
+        solver.nogoods.insert(first);
+        solver
+    }
+
+    #[test]
+    fn a_state_that_shares_its_hash_with_a_nogood_proves_nothing() {
+        let outcome = misled(3).solve(3, 1000, &Budget::unlimited());
+        assert_eq!(outcome, SearchOutcome::Fits);
+    }
+
+    #[test]
+    fn what_was_proven_is_known_without_further_nodes() {
+        let mut solver = of_three();
+        let budget = Budget::unlimited();
+        for (capacity, nodes, outcome) in [
+            (2, 0, SearchOutcome::Spent),
+            (2, 1000, SearchOutcome::Exhausted),
+            (2, 0, SearchOutcome::Exhausted),
+            (3, 0, SearchOutcome::Spent),
+            (3, 1000, SearchOutcome::Fits),
+        ] {
+            assert_eq!(
+                solver.solve(capacity, nodes, &budget),
+                outcome,
+                "{capacity}"
+            );
+        }
+    }
 }
