@@ -1,6 +1,9 @@
 //! Added costs of small graphs beside those of the cheapest of all schedules.
 
-use orionrt::{Planner, fit::FitError};
+use orionrt::{
+    Planner,
+    fit::{FitError, Fitted},
+};
 use orionrt_testing::{
     fit_chains::{CostedGraph, Kind, costed_graph},
     fit_oracle::least_cost,
@@ -10,50 +13,101 @@ use orionrt_testing::{
 /// The steps that the search may visit for each of them.
 const WORK: u64 = 100_000;
 
-/// How many small graphs are compared.
+/// How many small graphs are compared in each test.
 fn instances() -> usize {
     let asked = std::env::var("ORIONRT_FIT_INSTANCES").ok();
     asked.and_then(|count| count.parse().ok()).unwrap_or(120)
 }
 
-#[test]
-fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
-    let mut random = Random(7);
-    let mut ratios = Vec::new();
-    let (mut missed, mut attempts) = (0, 0);
-    while ratios.len() + missed < instances() {
-        attempts += 1;
-        assert!(attempts <= 20 * instances(), "few graphs can be fitted");
-        let ops = 4 + random.below(4);
-        let kind = [Kind::Chain, Kind::Training, Kind::Skips][random.below(3)];
-        let Some(instance) = costed_graph(&mut random, kind, ops) else {
-            continue;
-        };
+/// What was found beside the least costs.
+#[derive(Default)]
+struct Compared {
+    /// Added costs over the least ones, in ascending order.
+    ratios: Vec<f64>,
+    /// How many graphs have a schedule that was not found.
+    missed: usize,
+}
+
+impl Compared {
+    fn add(&mut self, instance: &CostedGraph) {
         let CostedGraph {
             graph,
             capacity,
             costs,
-        } = &instance;
+        } = instance;
         let least = least_cost(graph, *capacity, costs);
         match (Planner::new().fit(graph, &instance.fit().work(WORK)), least) {
-            (Ok(fitted), Some(least)) => {
-                let seconds = fitted.cost().seconds();
-                assert!(fitted.lower_bound() <= least as f64 + 1e-6);
-                assert!(seconds + 1e-6 >= least as f64, "{seconds} below {least}");
-                ratios.push((seconds + 1e-9) / (least as f64 + 1e-9));
-            }
+            (Ok(fitted), Some(least)) => self.ratios.push(ratio(instance, &fitted, least as f64)),
             (Ok(fitted), None) => panic!("nothing fits, and yet {:?}", fitted.cost()),
-            (Err(FitError::Impossible { .. }), Some(least)) => panic!("possible at {least}"),
-            (Err(_), Some(_)) => missed += 1,
+            (Err(FitError::Impossible { .. }), Some(least)) => {
+                panic!("possible at {least}: {instance:?}")
+            }
+            (Err(_), Some(_)) => self.missed += 1,
             (Err(_), None) => {}
         }
     }
-    ratios.sort_by(f64::total_cmp);
-    let (median, worst) = (ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
-    let above = |factor| ratios.iter().filter(|&&ratio| ratio > factor).count();
-    let counts = (ratios.len(), missed, above(1.0 + 1e-6), above(1.2));
-    println!("(fit, missed, above the least cost, 20 % above it): {counts:?}");
-    println!("median {median:.4}, worst {worst:.4}");
+
+    fn len(&self) -> usize {
+        self.ratios.len() + self.missed
+    }
+
+    /// How many costs are above so many times the least ones.
+    fn above(&self, factor: f64) -> usize {
+        self.ratios.iter().filter(|&&ratio| ratio > factor).count()
+    }
+}
+
+/// The added cost over the least one, where neither is below what is proven of it.
+fn ratio(instance: &CostedGraph, fitted: &Fitted, least: f64) -> f64 {
+    let (seconds, bound) = (fitted.cost().seconds(), fitted.lower_bound());
+    // A bound with less sharing says nothing of schedules with more.
+    let is_bound = fitted.aliasing() == instance.aliasing();
+    assert!(
+        !is_bound || bound <= least + 1e-6,
+        "the bound {bound} is above {least}: {instance:?}"
+    );
+    assert!(
+        seconds + 1e-6 >= least,
+        "{seconds} is below {least}: {instance:?}"
+    );
+    (seconds + 1e-9) / (least + 1e-9)
+}
+
+/// Compares graphs of one of these kinds, each with four operators and up to so many more.
+fn compare(kinds: &[Kind], more_ops: usize) -> Compared {
+    let mut random = Random(7);
+    let mut compared = Compared::default();
+    let mut attempts = 0;
+    while compared.len() < instances() {
+        attempts += 1;
+        assert!(attempts <= 20 * instances(), "few graphs can be fitted");
+        let ops = 4 + random.below(more_ops + 1);
+        let kind = kinds[random.below(kinds.len())];
+        if let Some(instance) = costed_graph(&mut random, kind, ops) {
+            compared.add(&instance);
+        }
+    }
+    compared.ratios.sort_by(f64::total_cmp);
+    let above = [1.0 + 1e-6, 1.2].map(|factor| compared.above(factor));
+    let counts = (compared.ratios.len(), compared.missed, above);
+    println!("(fit, missed, [above the least cost, 20 % above it]): {counts:?}");
+    compared
+}
+
+#[test]
+fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
+    let compared = compare(&[Kind::Chain, Kind::Training, Kind::Skips], 3);
+    let median = compared.ratios[compared.ratios.len() / 2];
     assert!(median <= 1.05);
-    assert!(above(1.2) + missed <= instances() / 24);
+    assert!(compared.above(1.2) + compared.missed <= instances() / 24);
+}
+
+/// The cheapest schedule may have no offsets at which operands lie within their results, which the
+/// oracle does not look at: a part of what is missed here is not there.
+#[test]
+fn concatenations_cost_no_less_than_is_proven() {
+    let compared = compare(&[Kind::Joins], 4);
+    let median = compared.ratios[compared.ratios.len() / 2];
+    assert!(median <= 1.05);
+    assert!(compared.above(1.2) + compared.missed <= instances() / 4);
 }

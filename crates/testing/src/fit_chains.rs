@@ -3,13 +3,15 @@
 //!
 //! Each operator has one result. The graphs are of kinds that make memory scarce: operators that
 //! read something older, a training step, whose second half reads the results of the first half in
-//! reverse, and networks with skips at several levels, one after another.
+//! reverse, networks with skips at several levels, one after another, and concatenations whose
+//! operands may lie within the results.
 
 use std::alloc::Layout;
 
 use orionrt_plan::{
-    Graph, GraphBuilder, TensorId,
+    Aliasing, Graph, GraphBuilder, TensorId,
     fit::{Codec, Compression, Fit, OperatorCosts, SlowMemory},
+    graph::Op,
 };
 
 use crate::{
@@ -26,6 +28,8 @@ pub enum Kind {
     Training,
     /// Down some levels and up again, with a skip at each, and then again.
     Skips,
+    /// Concatenations of recent results, some of which are read again.
+    Joins,
 }
 
 /// A graph, a capacity and what things cost.
@@ -40,9 +44,15 @@ pub struct CostedGraph {
 }
 
 impl CostedGraph {
+    /// How tensors share bytes: as parts of results if there are concatenations.
+    pub fn aliasing(&self) -> Aliasing {
+        aliasing_of(&self.graph)
+    }
+
     /// The arguments of the search: operators in the given order, at these costs.
     pub fn fit(&self) -> Fit {
         let mut fit = Fit::within(self.capacity).reorder(false);
+        fit = fit.aliasing(self.aliasing());
         if let Some((write, read)) = self.costs.slow {
             let slow = SlowMemory::new(1 << 30, 1.0 / read as f64);
             fit = fit.slow(slow.write_bytes_per_second(1.0 / write as f64));
@@ -69,10 +79,12 @@ pub fn costed_graph(random: &mut Random, kind: Kind, ops: usize) -> Option<Coste
         Kind::Chain => maker.chain(ops),
         Kind::Training => maker.training(ops),
         Kind::Skips => maker.skips(ops),
+        Kind::Joins => maker.joins(ops),
     }
     let graph = maker.graph();
     let costs = costs(random, ops);
-    let (load, needed) = (graph.lifetimes().load(), needed(&graph));
+    let load = graph.lifetimes_with(aliasing_of(&graph)).load();
+    let needed = needed(&graph);
     (needed < load).then(|| CostedGraph {
         capacity: needed + random.below_u64(load - needed),
         graph,
@@ -80,10 +92,22 @@ pub fn costed_graph(random: &mut Random, kind: Kind, ops: usize) -> Option<Coste
     })
 }
 
+/// As parts of results if a graph has concatenations: nothing else here could share bytes.
+fn aliasing_of(graph: &Graph) -> Aliasing {
+    let has_parts = graph.ops().iter().any(|op| !op.parts().is_empty());
+    if has_parts {
+        Aliasing::Parts
+    } else {
+        Aliasing::Off
+    }
+}
+
 struct Maker<'r> {
     random: &'r mut Random,
     g: GraphBuilder,
     there: Vec<TensorId>,
+    /// The bytes of those that are there.
+    sizes: Vec<usize>,
 }
 
 impl<'r> Maker<'r> {
@@ -92,6 +116,7 @@ impl<'r> Maker<'r> {
             random,
             g: GraphBuilder::new(),
             there: Vec::new(),
+            sizes: Vec::new(),
         };
         let first = maker.tensor();
         maker.g.input(first);
@@ -100,9 +125,14 @@ impl<'r> Maker<'r> {
 
     fn tensor(&mut self) -> TensorId {
         let size = 1 + self.random.below(9);
+        self.tensor_of(size)
+    }
+
+    fn tensor_of(&mut self, size: usize) -> TensorId {
         let layout = Layout::from_size_align(size, 1).expect("small");
         let id = self.g.tensor(format!("t{}", self.there.len()), layout);
         self.there.push(id);
+        self.sizes.push(size);
         id
     }
 
@@ -152,6 +182,38 @@ impl<'r> Maker<'r> {
         }
     }
 
+    fn joins(&mut self, ops: usize) {
+        for _ in 0..ops {
+            if self.there.len() > 2 && self.random.one_in(3) {
+                self.join();
+            } else {
+                let recent = self.there.len().saturating_sub(4);
+                let other = recent + self.random.below(self.there.len() - recent);
+                self.op(Some(self.there[other]));
+            }
+        }
+    }
+
+    /// A concatenation of the latest result and one or two of the four before it.
+    fn join(&mut self) {
+        let last = self.there.len() - 1;
+        let mut operands = vec![last];
+        for _ in 0..1 + self.random.below(2) {
+            let other = last - 1 - self.random.below(last.min(4));
+            if !operands.contains(&other) {
+                operands.push(other);
+            }
+        }
+        let size = operands.iter().map(|&at| self.sizes[at]).sum();
+        let result = self.tensor_of(size);
+        let (mut op, mut start) = (self.g.op(format!("op{}", self.there.len() - 2)), 0);
+        op = op.writes([result]);
+        for at in operands {
+            op = op.part(self.there[at], result, start);
+            start += self.sizes[at] as u64;
+        }
+    }
+
     fn graph(mut self) -> Graph {
         let last = self.last();
         self.g
@@ -179,13 +241,14 @@ fn costs(random: &mut Random, ops: usize) -> FitCosts {
     }
 }
 
-/// The bytes that the operator needs that needs most.
+/// The bytes that the operator needs that needs most; the operands of a concatenation are within
+/// its result.
 fn needed(graph: &Graph) -> u64 {
     let size = |id: &TensorId| graph.tensor(*id).map_or(0, |tensor| tensor.layout().size());
-    let used = graph
-        .ops()
-        .iter()
-        .map(|op| op.reads().iter().chain(op.writes()));
-    let bytes = used.map(|ids| ids.map(size).sum::<usize>());
-    bytes.max().unwrap_or(0) as u64
+    let total = |ids: &[TensorId]| ids.iter().map(size).sum::<usize>();
+    let bytes = |op: &Op| match op.parts() {
+        [] => total(op.reads()) + total(op.writes()),
+        _ => total(op.writes()),
+    };
+    graph.ops().iter().map(bytes).max().unwrap_or(0) as u64
 }
