@@ -264,3 +264,38 @@ fn misuse_ends_the_process_with_its_message() {
         assert!(run("none", has_cache).status.success());
     }
 }
+
+/// A thread that has a cache frees small blocks without asking whose the cache is.
+#[cfg(not(feature = "hardened"))]
+#[test]
+fn a_small_block_that_another_allocator_frees_goes_back_to_its_own() {
+    static OWN: OrionAlloc = OrionAlloc::new();
+    static OTHER: OrionAlloc = OrionAlloc::new();
+    let allocate = |alloc: &OrionAlloc| {
+        // SAFETY: the size is not zero.
+        unsafe { alloc.alloc(bytes(100)) }
+    };
+    std::thread::spawn(move || {
+        // A thread has a cache from its second call on.
+        allocate(&OWN);
+        let block = allocate(&OWN);
+        let others = allocate(&OTHER);
+        // SAFETY: allocated with this layout; that it is not of this allocator is the test.
+        unsafe { OTHER.dealloc(block, bytes(100)) };
+        assert_eq!(
+            (OWN.stats().live_bytes, OTHER.stats().live_bytes),
+            (112, 112)
+        );
+        assert_eq!(OWN.stats().requested_bytes, 100);
+        assert_eq!(allocate(&OWN), block);
+        assert_ne!(allocate(&OTHER), block);
+        // SAFETY: allocated with this layout.
+        unsafe { OTHER.dealloc(others, bytes(100)) };
+        assert_eq!(
+            (OWN.stats().live_bytes, OTHER.stats().live_bytes),
+            (224, 112)
+        );
+    })
+    .join()
+    .unwrap();
+}

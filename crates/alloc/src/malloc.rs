@@ -19,7 +19,7 @@ use crate::{
     global::OrionAlloc,
     heap::{
         Cache, Class, FoundBlock, Heap, HeapStats, InvalidFree, LARGEST_CLASS, PAGE,
-        abort_invalid_free,
+        abort_invalid_free, cache,
     },
     observer::Observer,
 };
@@ -279,8 +279,8 @@ impl Malloc {
     /// Frees a block into this thread's cache; `false` if that does not take it.
     #[inline(always)]
     fn push_own(&self, start: *mut u8) -> bool {
-        let cache = self.blocks.own_cache();
-        !checker::IS_ON && cache.is_some_and(|cache| cache.push_found(start))
+        // Whose cache it is need not be asked: it takes only objects of its own heap.
+        !checker::IS_ON && cache().push_found(start)
     }
 
     /// Frees a block into the cache that an observed thread has; `false` if that does not take it.

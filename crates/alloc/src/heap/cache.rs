@@ -156,7 +156,8 @@ impl Cache {
     }
 
     /// Frees an object; `false` if the bin is full, or if the object does not lie in a span of the
-    /// class in the heap's first zone.
+    /// class in the first zone of this cache's heap. So no object of another heap comes in, and one
+    /// that serves no heap takes none.
     #[inline(always)]
     pub(crate) fn push(&self, class: Class, object: *mut u8, bytes: usize) -> bool {
         let done = self.kind_at(object) == class.kind() && self.bin(class).push(object);
