@@ -36,11 +36,14 @@ use super::{
 use orionrt_sys::checker::hidden;
 
 // A bin's capacity: `MOST_OBJECTS` that have at most `MOST_BYTES` together, or, if those are more,
-// `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`; at least `LEAST_CAPACITY`.
+// `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`; at least `LEAST_CAPACITY`. Two to four
+// of the largest objects make a span, so a bin with room for few of them would have spans opened
+// and closed all the time: that costs more than the memory is worth, which goes to the depot when
+// nobody asks for it.
 const MOST_OBJECTS: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
 const MOST_LARGE_OBJECTS: usize = 64;
-const MOST_LARGE_BYTES: usize = 128 << 10;
+const MOST_LARGE_BYTES: usize = 512 << 10;
 const LEAST_CAPACITY: usize = 4;
 const FIRST_LIMIT: usize = 4;
 /// The limit of an idle bin is this part of its capacity, so that objects which only come back
