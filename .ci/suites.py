@@ -29,6 +29,7 @@ LIMIT_SECONDS = 600
 EXAMPLES = """examples:
   python3 .ci/suites.py
   python3 .ci/suites.py --only rayon-core --only papaya
+  python3 .ci/suites.py --in-turn 4              # as CI does
   python3 .ci/suites.py --only rayon --system    # does it fail without OrionRT too?
 
 RUST_TEST_THREADS sets how many tests of a program run at once."""
@@ -354,15 +355,27 @@ def arguments():
         choices=names,
         help="run this suite (may be repeated)",
     )
+    option("--in-turn", metavar="N", type=int, help="run N suites, others after each commit")
     option("--keep-going", action="store_true", help="go on after a suite has failed")
     option("--system", action="store_true", help="run the tests on the system's allocator instead")
     return parser.parse_args()
+
+
+def in_turn(count):
+    """So many suites; which ones depends on the commit, so that all have their turn."""
+    command = ["git", "rev-list", "--count", "HEAD"]
+    commits = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False).stdout
+    # Without a history, those that come first.
+    first = int(commits or 0) * count
+    return [SUITES[(first + more) % len(SUITES)] for more in range(count)]
 
 
 def main():
     """Runs the chosen suites; returns 1 if one failed."""
     chosen = arguments()
     suites = [suite for suite in SUITES if not chosen.only or suite.name in chosen.only]
+    if chosen.in_turn:
+        suites = in_turn(chosen.in_turn)
     allocator = "the system's" if chosen.system else "OrionRT"
     print(f"global allocator: {allocator}; unit and integration tests, no doc tests")
     print(
