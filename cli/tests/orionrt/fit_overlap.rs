@@ -98,6 +98,8 @@ fn constants_that_are_computed_from_weights_are_fetched_too() {
     let json = folder.done(&[&args[..], &["--json"]].concat()).json();
     assert_eq!(json["weights"]["tensors"], 2);
     assert_eq!(json["weights"]["fetched_once_bytes"], 512);
+    let bytes = ["weights_bytes", "computed_constants_bytes"].map(|name| json[name].clone());
+    assert_eq!(bytes, [512, 256]);
     let text = folder.done(&fit(&["--capacity", "448"])).stdout;
     let outside = "left out      768 bytes of weights and computed constants: they are in";
     assert!(text.contains(outside), "{text}");

@@ -47,6 +47,7 @@ pub(super) struct AskedJson {
     #[serde(flatten)]
     model: ModelJson,
     weights_bytes: u64,
+    computed_constants_bytes: u64,
     /// Whether weights are tensors of the schedule.
     stream_weights: bool,
     #[serde(skip_serializing_if = "Not::not")]
@@ -115,6 +116,7 @@ impl AskedJson {
             reorder: asked.args.model.order == Order::Memory,
             model: ModelJson::new(facts),
             weights_bytes: facts.weights_bytes,
+            computed_constants_bytes: facts.computed_constants.1,
             stream_weights: asked.args.stream_weights,
             interrupted: asked.cancel.is_cancelled(),
             elapsed_ms: format::milliseconds(asked.start.elapsed()),
