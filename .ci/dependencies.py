@@ -4,9 +4,10 @@ of the project stands on two versions of another one.
 
     .ci/dependencies.py [MANIFEST ...]
 
-`cargo deny` reads the same file and checks the same and more, but takes minutes to compile; this
-asks `cargo metadata` alone. It looks at the dependencies of all targets, with all features, and
-judges versions without those of tests. Exit status: 0 if all is well, 1 if not.
+`cargo deny` reads the same file, and also knows advisories and what was withdrawn, but takes
+minutes to compile; this asks `cargo metadata` alone. It looks at the dependencies of all targets,
+with all features, and judges versions without those of tests and macros. Exit status: 0 if all is
+well, 1 if not.
 """
 
 import collections
@@ -18,7 +19,8 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-REGISTRY = "registry+"
+# As `cargo metadata` calls the public registry.
+REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
 
 
 def metadata(manifest):
@@ -53,9 +55,10 @@ def is_allowed(expression, allowed):
     def single():
         token = tokens.pop(0) if tokens else ""
         if token == "(":
-            holds = either()
-            return holds and tokens.pop(0) == ")"
-        if tokens[:1] == ["WITH"]:
+            holds, closed = either(), tokens[:1] == [")"]
+            del tokens[:1]
+            return holds and closed
+        if tokens[:1] == ["WITH"] and len(tokens) > 1:
             token = f"{token} WITH {tokens[1]}"
             del tokens[:2]
         return token in allowed
@@ -71,8 +74,8 @@ def of_packages(packages, allowed):
             wildcards = [it for it in package["dependencies"] if it["req"] == "*" and it["source"]]
             yield from (f"{name}: any version of {it['name']} would do" for it in wildcards)
             continue
-        if not package["source"].startswith(REGISTRY):
-            yield f"{name}: from {package['source']}, which is no registry"
+        if package["source"] != REGISTRY:
+            yield f"{name}: from {package['source']}, which is not the public registry"
         if not is_allowed(package["license"], allowed):
             yield f"{name}: its licence is {package['license']}, and deny.toml has {allowed}"
 
@@ -109,8 +112,18 @@ def of_versions(data, skipped):
             yield f"{names[member]}: stands on several versions of {name}: {', '.join(ids)}"
 
 
+def check_expressions():
+    """That expressions are read as they are meant."""
+    allowed = {"MIT", "Zlib", "A WITH B"}
+    yes = ["MIT", "MIT/GPL", "GPL OR MIT", "(GPL OR X) OR MIT", "(MIT OR X) AND Zlib", "A WITH B"]
+    no = ["", "GPL", "MIT AND GPL", "(MIT OR X) AND GPL", "A", "(MIT", "MIT WITH", "MIT Zlib"]
+    assert all(is_allowed(expression, allowed) for expression in yes)
+    assert not any(is_allowed(expression, allowed) for expression in no)
+
+
 def main():
     """Checks all manifests."""
+    check_expressions()
     rules = tomllib.loads((ROOT / "deny.toml").read_text())
     skipped = {it["crate"] for it in rules["bans"]["skip-tree"]}
     wrong, seen = [], 0

@@ -189,6 +189,10 @@ const CASES: &[Case] = &[
 /// Misuse that only a hardened build notices.
 #[cfg(feature = "hardened")]
 const HARDENED: &[Case] = &[
+    ("small, of another allocator", || {
+        // SAFETY: the size is not zero.
+        release(unsafe { FIRST.alloc(bytes(100)) }, 100);
+    }),
     ("small twice", || {
         let block = allocate(100);
         release(block, 100);

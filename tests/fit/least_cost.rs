@@ -1,9 +1,6 @@
 //! Added costs of small graphs beside those of the cheapest of all schedules.
 
-use orionrt::{
-    Planner,
-    fit::{FitError, Fitted},
-};
+use orionrt::{Aliasing, Planner, fit::FitError};
 use orionrt_testing::{
     fit_chains::{CostedGraph, Kind, costed_graph},
     fit_oracle::least_cost,
@@ -26,6 +23,8 @@ struct Compared {
     ratios: Vec<f64>,
     /// How many graphs have a schedule that was not found.
     missed: usize,
+    /// How many bounds were above 0, and not above the least costs.
+    bounds: usize,
 }
 
 impl Compared {
@@ -37,7 +36,23 @@ impl Compared {
         } = instance;
         let least = least_cost(graph, *capacity, costs);
         match (Planner::new().fit(graph, &instance.fit().work(WORK)), least) {
-            (Ok(fitted), Some(least)) => self.ratios.push(ratio(instance, &fitted, least as f64)),
+            (Ok(fitted), Some(least)) => {
+                // A bound with less sharing says nothing of schedules with more.
+                if fitted.aliasing() == instance.aliasing() {
+                    let bound = fitted.lower_bound();
+                    assert!(
+                        bound <= least as f64 + 1e-6,
+                        "{bound} above {least}: {instance:?}"
+                    );
+                    self.bounds += usize::from(bound > 0.0);
+                }
+                let seconds = fitted.cost().seconds();
+                assert!(
+                    seconds + 1e-6 >= least as f64,
+                    "{seconds} below {least}: {instance:?}"
+                );
+                self.ratios.push((seconds + 1e-9) / (least as f64 + 1e-9));
+            }
             (Ok(fitted), None) => panic!("nothing fits, and yet {:?}", fitted.cost()),
             (Err(FitError::Impossible { .. }), Some(least)) => {
                 panic!("possible at {least}: {instance:?}")
@@ -57,22 +72,6 @@ impl Compared {
     }
 }
 
-/// The added cost over the least one, where neither is below what is proven of it.
-fn ratio(instance: &CostedGraph, fitted: &Fitted, least: f64) -> f64 {
-    let (seconds, bound) = (fitted.cost().seconds(), fitted.lower_bound());
-    // A bound with less sharing says nothing of schedules with more.
-    let is_bound = fitted.aliasing() == instance.aliasing();
-    assert!(
-        !is_bound || bound <= least + 1e-6,
-        "the bound {bound} is above {least}: {instance:?}"
-    );
-    assert!(
-        seconds + 1e-6 >= least,
-        "{seconds} is below {least}: {instance:?}"
-    );
-    (seconds + 1e-9) / (least + 1e-9)
-}
-
 /// Compares graphs of one of these kinds, each with four operators and up to so many more.
 fn compare(kinds: &[Kind], more_ops: usize) -> Compared {
     let mut random = Random(7);
@@ -83,14 +82,21 @@ fn compare(kinds: &[Kind], more_ops: usize) -> Compared {
         assert!(attempts <= 20 * instances(), "few graphs can be fitted");
         let ops = 4 + random.below(more_ops + 1);
         let kind = kinds[random.below(kinds.len())];
-        if let Some(instance) = costed_graph(&mut random, kind, ops) {
+        let instance = costed_graph(&mut random, kind, ops);
+        let has_parts = |of: &CostedGraph| of.aliasing() == Aliasing::Parts;
+        if let Some(instance) = instance.filter(|of| kind != Kind::Joins || has_parts(of)) {
             compared.add(&instance);
         }
     }
     compared.ratios.sort_by(f64::total_cmp);
     let above = [1.0 + 1e-6, 1.2].map(|factor| compared.above(factor));
-    let counts = (compared.ratios.len(), compared.missed, above);
-    println!("(fit, missed, [above the least cost, 20 % above it]): {counts:?}");
+    let counts = (
+        compared.ratios.len(),
+        compared.missed,
+        compared.bounds,
+        above,
+    );
+    println!("(fit, missed, bounds, [above the least cost, 20 % above it]): {counts:?}");
     compared
 }
 
@@ -109,5 +115,6 @@ fn concatenations_cost_no_less_than_is_proven() {
     let compared = compare(&[Kind::Joins], 4);
     let median = compared.ratios[compared.ratios.len() / 2];
     assert!(median <= 1.05);
-    assert!(compared.above(1.2) + compared.missed <= instances() / 4);
+    assert!(compared.above(1.2) + compared.missed <= instances() / 3);
+    assert!(compared.bounds >= instances() / 3);
 }

@@ -52,7 +52,7 @@ use crate::heap::{
 ///
 /// Freeing memory that is not a block of this allocator, or with a layout of another size class,
 /// ends the process with a message; so does freeing a large block twice. (A small block of another
-/// `OrionAlloc` goes back to that one instead, if this thread has a cache of it.) Freeing a small
+/// `OrionAlloc` may go back to that one instead, if this thread has a cache of it.) Freeing a small
 /// block twice is not noticed at once, if at all. With the feature `hardened` it is, and so is
 /// freeing a pointer into the middle of a block, or a block of another allocator in every case.
 /// That feature also fills small blocks with junk when they are allocated and freed, and puts an
@@ -230,7 +230,6 @@ impl OrionAlloc {
         let Some(class) = Class::of_common(layout) else {
             return self.release_uncommon(start, layout);
         };
-        // Whose cache it is need not be asked: it takes only objects of its own heap.
         if !cache().push(class, start, layout.size()) {
             self.release_small(class, start, layout.size());
         }
@@ -329,10 +328,7 @@ impl OrionAlloc {
     #[inline(never)]
     fn release_uncommon(&self, start: *mut u8, layout: Layout) {
         if let Some(class) = Class::of(layout) {
-            if !self
-                .own_cache()
-                .is_some_and(|cache| cache.push(class, start, layout.size()))
-            {
+            if !cache().push(class, start, layout.size()) {
                 self.release_small(class, start, layout.size());
             }
             return;

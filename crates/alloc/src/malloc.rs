@@ -49,7 +49,8 @@ const ALIGN: usize = 16;
 /// # Misuse
 ///
 /// Freeing or resizing what is not the start of a block of this allocator ends the process with a
-/// message that names the address. What is noticed, and when, is as with
+/// message that names the address; a small block of another allocator of this crate may go back to
+/// that one instead. What is noticed, and when, is as with
 /// [`OrionAlloc`](OrionAlloc#misuse).
 ///
 /// # Observers
@@ -279,7 +280,6 @@ impl Malloc {
     /// Frees a block into this thread's cache; `false` if that does not take it.
     #[inline(always)]
     fn push_own(&self, start: *mut u8) -> bool {
-        // Whose cache it is need not be asked: it takes only objects of its own heap.
         !checker::IS_ON && cache().push_found(start)
     }
 

@@ -241,14 +241,17 @@ fn costs(random: &mut Random, ops: usize) -> FitCosts {
     }
 }
 
-/// The bytes that the operator needs that needs most; the operands of a concatenation are within
-/// its result.
+/// The most bytes that one operator needs. Those of a concatenation's operands are within its
+/// result, but for the graph's inputs, which stay apart with the others.
 fn needed(graph: &Graph) -> u64 {
     let size = |id: &TensorId| graph.tensor(*id).map_or(0, |tensor| tensor.layout().size());
     let total = |ids: &[TensorId]| ids.iter().map(size).sum::<usize>();
+    let is_input = |id: TensorId| graph.inputs().contains(&id);
     let bytes = |op: &Op| match op.parts() {
-        [] => total(op.reads()) + total(op.writes()),
-        _ => total(op.writes()),
+        parts if !parts.is_empty() && parts.iter().all(|part| !is_input(part.operand)) => {
+            total(op.writes())
+        }
+        _ => total(op.reads()) + total(op.writes()),
     };
     graph.ops().iter().map(bytes).max().unwrap_or(0) as u64
 }

@@ -38,8 +38,8 @@ use orionrt_sys::checker::hidden;
 // A bin's capacity: `MOST_OBJECTS` that have at most `MOST_BYTES` together, or, if those are more,
 // `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`; at least `LEAST_CAPACITY`. Two to four
 // of the largest objects make a span, so a bin with room for few of them would have spans opened
-// and closed all the time: that costs more than the memory is worth, which goes to the depot when
-// nobody asks for it.
+// and closed all the time. What a class has and nobody asks for goes to the depot, after some more
+// calls of the thread that take a slow path.
 const MOST_OBJECTS: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
 const MOST_LARGE_OBJECTS: usize = 64;

@@ -55,12 +55,12 @@ pub(crate) struct Cache {
     pub(super) stack: ThreadStack,
 }
 
-/// The cache of threads that have none: it belongs to no heap, so it is never used.
+/// The cache of threads that have none: it belongs to no heap, gives no object and takes none.
 #[repr(transparent)]
 pub(super) struct NoCache(Cache);
 
-// SAFETY: its heap is no heap's address, so nobody gets past `serves`, and nothing in it is
-// written.
+// SAFETY: nothing in it is written. Its heap is no heap's address, so no allocation gets past
+// `serves`, and its zone has no pages, so `push` takes no object.
 unsafe impl Sync for NoCache {}
 
 impl NoCache {
@@ -76,6 +76,7 @@ impl Cache {
         Self {
             heap: ptr::dangling(),
             first_zone_base: 0,
+            // No address lies in it.
             first_zone_pages: 0,
             first_zone_kinds: ptr::null(),
             requested: AtomicUsize::new(0),
@@ -156,8 +157,8 @@ impl Cache {
     }
 
     /// Frees an object; `false` if the bin is full, or if the object does not lie in a span of the
-    /// class in the first zone of this cache's heap. So no object of another heap comes in, and one
-    /// that serves no heap takes none.
+    /// class in the first zone of this cache's heap. So whoever frees an object need not ask whose
+    /// cache it is: no object of another heap comes in, and [`NO_CACHE`] takes none.
     #[inline(always)]
     pub(crate) fn push(&self, class: Class, object: *mut u8, bytes: usize) -> bool {
         let done = self.kind_at(object) == class.kind() && self.bin(class).push(object);
