@@ -109,7 +109,7 @@ fn small_graphs_cost_little_more_than_the_cheapest_schedule() {
 }
 
 /// The cheapest schedule may have no offsets at which operands lie within their results, which the
-/// oracle does not look at: a part of what is missed here is not there.
+/// oracle does not look at: some of what is missed here may not be possible.
 #[test]
 fn concatenations_cost_no_less_than_is_proven() {
     let compared = compare(&[Kind::Joins], 4);

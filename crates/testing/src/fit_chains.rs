@@ -106,7 +106,7 @@ struct Maker<'r> {
     random: &'r mut Random,
     g: GraphBuilder,
     there: Vec<TensorId>,
-    /// The bytes of those that are there.
+    /// The bytes of each tensor of `there`.
     sizes: Vec<usize>,
 }
 

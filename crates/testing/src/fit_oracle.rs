@@ -82,7 +82,7 @@ struct Oracle<'o> {
     graph: &'o Graph,
     capacity: u64,
     costs: &'o FitCosts,
-    /// Those of all concatenations.
+    /// The parts of all concatenations.
     parts: Vec<Part>,
 }
 
