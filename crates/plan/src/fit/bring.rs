@@ -42,8 +42,7 @@ impl Emitter<'_> {
 
     /// Recomputes a root that has had its last use, so that something can be recomputed of it.
     pub(super) fn make_again(&mut self, root: u32) -> Result<(), Missing> {
-        let uses = &self.model.root(root).uses;
-        let version = uses.last().map_or(0, |used| used.version);
+        let version = self.model.last_version(root);
         let copy = self.get(Operand { root, version }, false, 0);
         let copy = copy.map_err(|missing| missing.or(Missing::Again(root)))?;
         self.copies.fast[root as usize] = Some(Held { copy, version });

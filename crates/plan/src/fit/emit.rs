@@ -17,7 +17,7 @@ use super::{
 /// The schedule that follows from choices.
 ///
 /// # Errors
-/// What stands in the way.
+/// What stands in the way first.
 pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, Missing> {
     let mut emitter = Emitter::new(model, choices);
     emitter.start();
@@ -27,6 +27,32 @@ pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, Missing>
     }
     emitter.bring_back(model.ops.len() as u32)?;
     emitter.end()
+}
+
+/// The schedule that follows from choices.
+///
+/// # Errors
+/// All that stands in the way, in the order of the operators: each is found as if what was found
+/// before it were in the fast memory.
+pub(super) fn emit_or_all_missing(
+    model: &Model,
+    choices: &Choices,
+) -> Result<Emitted, Vec<Missing>> {
+    let mut emitter = Emitter::new(model, choices);
+    let mut missing = Vec::new();
+    emitter.start();
+    for op in 0..model.ops.len() as u32 {
+        missing.extend(emitter.bring_back(op).err());
+        if let Err(it) = emitter.run(op) {
+            missing.push(it);
+            return Err(missing);
+        }
+    }
+    missing.extend(emitter.bring_back(model.ops.len() as u32).err());
+    match missing.is_empty() {
+        true => emitter.end().map_err(|it| [it].into()),
+        false => Err(missing),
+    }
 }
 
 impl Emitter<'_> {
@@ -60,22 +86,47 @@ impl Emitter<'_> {
         (self.next, self.moment, self.reruns) = (op, moment_before(op), 0);
         self.copies.temporary.clear();
         let ending = core::mem::take(&mut self.ending[op as usize]);
-        for &idle in &ending {
-            self.pending[self.model.idle(idle).root as usize] = idle;
+        let again = core::mem::take(&mut self.again[op as usize]);
+        let brought = self.bring_these(&ending, &again);
+        if brought.is_err() {
+            self.suppose(&ending, &again);
         }
-        self.bring_all(&ending, Way::Recompute)?;
-        for root in core::mem::take(&mut self.again[op as usize]) {
-            self.make_again(root)?;
-        }
-        self.bring_all(&ending, Way::Compress)?;
-        self.bring_all(&ending, Way::Spill)?;
         for root in core::mem::take(&mut self.arriving[op as usize]) {
             self.arrive(root);
         }
         for idle in core::mem::take(&mut self.leaving[op as usize]) {
             self.leave(idle);
         }
-        Ok(())
+        brought
+    }
+
+    /// Ends idle intervals, and recomputes roots that have had their last use.
+    fn bring_these(&mut self, ending: &[u32], again: &[u32]) -> Result<(), Missing> {
+        for &idle in ending {
+            self.pending[self.model.idle(idle).root as usize] = idle;
+        }
+        self.bring_all(ending, Way::Recompute)?;
+        for &root in again {
+            self.make_again(root)?;
+        }
+        self.bring_all(ending, Way::Compress)?;
+        self.bring_all(ending, Way::Spill)
+    }
+
+    /// Takes those roots for being in the fast memory that were to be brought back and are not.
+    fn suppose(&mut self, ending: &[u32], again: &[u32]) {
+        let model = self.model;
+        let ending = ending.iter().map(|&idle| model.idle(idle));
+        let ending = ending.map(|of| (of.root, of.version));
+        let again = again.iter().map(|&root| (root, model.last_version(root)));
+        let wanted: Vec<(u32, u32)> = ending.chain(again).collect();
+        for (root, version) in wanted {
+            self.pending[root as usize] = NONE;
+            if self.copies.fast[root as usize].is_none() {
+                let copy = self.copy(root, CopyKind::Plain);
+                self.copies.fast[root as usize] = Some(Held { copy, version });
+            }
+        }
     }
 
     /// Ends those idle intervals, of some, that end in one way and have not ended yet.

@@ -54,9 +54,7 @@ pub(super) enum Operands {
     KeepWhereRoom,
     /// Those stay that have no more bytes than what would have to stay to recompute them.
     KeepLeast,
-    /// Those stay that cannot be recomputed.
-    KeepUnmade,
-    /// They are recomputed.
+    /// They are recomputed, and those stay that cannot be.
     Recompute,
     /// Those are compressed that cannot be recomputed.
     CompressUnmade,
@@ -70,11 +68,10 @@ pub(super) enum Operands {
 
 impl Operands {
     /// All ways, the cheapest first.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Keep,
         Self::KeepWhereRoom,
         Self::KeepLeast,
-        Self::KeepUnmade,
         Self::Recompute,
         Self::CompressUnmade,
         Self::Compress,
@@ -83,10 +80,9 @@ impl Operands {
     ];
 
     /// Those that picks choose of.
-    pub(super) const OF_PICKS: [Self; 8] = [
+    pub(super) const OF_PICKS: [Self; 7] = [
         Self::Keep,
         Self::KeepWhereRoom,
-        Self::KeepUnmade,
         Self::Recompute,
         Self::CompressUnmade,
         Self::Compress,
@@ -97,8 +93,7 @@ impl Operands {
     /// Whether operands can be treated so at all.
     pub(super) fn is_possible(self, model: &Model) -> bool {
         match self {
-            Self::Keep | Self::KeepWhereRoom | Self::KeepLeast => true,
-            Self::KeepUnmade | Self::Recompute => true,
+            Self::Keep | Self::KeepWhereRoom | Self::KeepLeast | Self::Recompute => true,
             Self::CompressUnmade | Self::Compress => model.can_compress,
             Self::SpillUnmade | Self::Spill => model.can_spill,
         }
@@ -239,8 +234,7 @@ impl Estimate<'_> {
             Operands::Keep => keeps = true,
             Operands::KeepWhereRoom => keeps = !is_made || self.has_room(root),
             Operands::KeepLeast => keeps = !is_made || !self.is_made_of_less(operand),
-            Operands::KeepUnmade => keeps = !is_made,
-            Operands::Recompute => {}
+            Operands::Recompute => keeps = !is_made,
             Operands::CompressUnmade => compresses = !is_made,
             Operands::Compress => compresses = true,
             Operands::SpillUnmade => spills = !is_made && model.can_spill,

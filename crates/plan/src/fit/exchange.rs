@@ -116,7 +116,7 @@ impl Search<'_> {
                 if way == Way::Keep {
                     banned[idle as usize] = Banned::ALL;
                 }
-                if let Some(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
+                if let Ok(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
                     best = self.better(best, found, idle);
                 }
                 if self.is_over() {

@@ -34,8 +34,7 @@ impl Search<'_> {
 
     /// Has a root recomputed after a moment and before an operator, if there is a chance.
     fn make_again_after(&self, choices: &mut Choices, root: u32, moment: u32, until: u32) {
-        let last = self.model.root(root).uses.last();
-        let version = last.map_or(0, |last| last.version);
+        let version = self.model.last_version(root);
         let again = self.agains(choices, Operand { root, version }, moment..until);
         if let Some(change) = again.first() {
             change_tails(choices, change);
@@ -43,12 +42,13 @@ impl Search<'_> {
     }
 
     /// Keeps the largest root that is in the slow memory in a moment that has too many bytes there.
+    /// False if there is none.
     pub(super) fn ban_spill(
         &self,
         choices: &mut Choices,
         banned: &mut [Banned],
         moment: u32,
-    ) -> Option<()> {
+    ) -> bool {
         let model = self.model;
         let is_spilled = |&idle: &u32| choices.way(idle) == Way::Spill;
         let is_there = |&idle: &u32| {
@@ -61,9 +61,11 @@ impl Search<'_> {
             let of = model.idle(*idle);
             (moment_before(of.until) >= moment, model.size(of.root))
         };
-        let idle = idles.max_by_key(near)?;
+        let Some(idle) = idles.max_by_key(near) else {
+            return false;
+        };
         banned[idle as usize].spill = true;
         choices.keep(model, idle);
-        Some(())
+        true
     }
 }

@@ -54,7 +54,7 @@ impl Search<'_> {
             }
             let (choices, rule) = (Choices::new(self.model), Rule::noisy(&mut random));
             let found = self.repair(choices, rule, &mut banned, false);
-            starts.extend(found.map(|found| self.polished(found, NONE)));
+            starts.extend(found.ok().map(|found| self.polished(found, NONE)));
         }
         starts
     }
@@ -143,7 +143,7 @@ impl Search<'_> {
             }
         }
         let rule = Rule::noisy(random);
-        self.repair(choices, rule, &mut banned, false)
+        self.repair(choices, rule, &mut banned, false).ok()
     }
 }
 

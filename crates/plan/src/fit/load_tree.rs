@@ -55,21 +55,30 @@ impl LoadTree {
 
     /// The largest load of a range; the least number there is for an empty one.
     pub(super) fn most(&self, moments: Range<u32>) -> i64 {
-        let moments = moments.start as usize..moments.end as usize;
-        self.most_below(1, 0..self.leaves, &moments)
-    }
-
-    fn most_below(&self, node: usize, own: Range<usize>, moments: &Range<usize>) -> i64 {
-        if moments.is_empty() || moments.end <= own.start || own.end <= moments.start {
+        if moments.is_empty() {
             return i64::MIN / 2;
         }
-        if moments.start <= own.start && own.end <= moments.end {
-            return self.most[node];
+        // Both ends climb, with the largest load between each of them and where they meet.
+        let mut ends = [moments.start, moments.end - 1].map(|end| self.leaves + end as usize);
+        let mut most = ends.map(|node| self.most[node]);
+        while ends[0] ^ ends[1] > 1 {
+            if ends[0] % 2 == 0 {
+                most[0] = most[0].max(self.most[ends[0] + 1]);
+            }
+            if ends[1] % 2 == 1 {
+                most[1] = most[1].max(self.most[ends[1] - 1]);
+            }
+            ends = ends.map(|node| node / 2);
+            most[0] += self.added[ends[0]];
+            most[1] += self.added[ends[1]];
         }
-        let middle = own.start.midpoint(own.end);
-        let below = self.most_below(2 * node, own.start..middle, moments);
-        let above = self.most_below(2 * node + 1, middle..own.end, moments);
-        below.max(above) + self.added[node]
+        let mut most = most[0].max(most[1]);
+        let mut node = ends[0];
+        while node > 1 {
+            node /= 2;
+            most += self.added[node];
+        }
+        most
     }
 
     /// The first of the moments with the largest load, and that load.

@@ -245,6 +245,12 @@ impl Model {
         of.version == 0 && self.root(of.root).is_stored
     }
 
+    /// The version of a root at its last use.
+    pub(super) fn last_version(&self, root: u32) -> u32 {
+        let last = self.root(root).uses.last();
+        last.map_or(0, |used| used.version)
+    }
+
     /// The operator that writes a version; `None` for an input.
     pub(super) fn writer(&self, of: Operand) -> Option<u32> {
         let writers = &self.root(of.root).writers;

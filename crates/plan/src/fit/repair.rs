@@ -25,6 +25,15 @@ const MOST_ROUNDS: usize = 60;
 /// another one, whose best pick may undo the first.
 const MOST_PICKS: usize = 4;
 
+/// Why a repair has led to no schedule that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// No choices are left that help in this moment, which has so many bytes.
+    Full { moment: u32, load: i64 },
+    /// The slow memory is too full, something that nothing makes is missing, or the work is over.
+    Other,
+}
+
 /// A pick that waits, and how many picks were made before it was looked at.
 struct Waiting {
     pick: Pick,
@@ -53,29 +62,29 @@ impl PartialEq for Waiting {
 impl Eq for Waiting {}
 
 impl Search<'_> {
-    /// Chooses more, until everything fits; `None` if no choices are left that help.
+    /// Chooses more, until everything fits.
+    ///
+    /// # Errors
+    /// If no choices are left that help, or if the work is over and this is not to be done always.
     pub(super) fn repair(
         &mut self,
         mut choices: Choices,
         rule: Rule,
         banned: &mut [Banned],
         always: bool,
-    ) -> Option<Solution> {
+    ) -> Result<Solution, Unfit> {
         let mut rounds = 0;
         while rounds < MOST_ROUNDS && (always || !self.is_over()) {
-            let emitted = match self.emitted(&choices) {
+            let emitted = match self.emitted_or_all_missing(&choices) {
                 Ok(emitted) => emitted,
-                Err(Missing::It) => return None,
-                Err(Missing::Again(root)) => {
-                    choices.tails[root as usize] = Tail::Gone;
-                    continue;
-                }
-                Err(Missing::Idle(idle)) => {
-                    // Each interval fails once.
-                    let banned = &mut banned[idle as usize];
-                    banned.recompute = true;
-                    banned.ban(choices.way(idle));
-                    choices.keep(self.model, idle);
+                Err(missing) => {
+                    let mut has_undone = false;
+                    for it in missing {
+                        has_undone |= self.undo(&mut choices, banned, it);
+                    }
+                    if !has_undone {
+                        return Err(Unfit::Other);
+                    }
                     continue;
                 }
             };
@@ -83,7 +92,9 @@ impl Search<'_> {
             let fast = emitted.fast_loads(self.model);
             let slow = emitted.slow_loads(self.model);
             if let Some(moment) = slow.iter().position(|&load| load > self.slow_capacity) {
-                self.ban_spill(&mut choices, banned, moment as u32)?;
+                if !self.ban_spill(&mut choices, banned, moment as u32) {
+                    return Err(Unfit::Other);
+                }
                 continue;
             }
             let crowded = emitted.crowded(self.model, self.capacity);
@@ -96,7 +107,7 @@ impl Search<'_> {
             }
             let load = fast.iter().copied().max().unwrap_or(0);
             if load <= self.capacity {
-                return Some(Solution {
+                return Ok(Solution {
                     seconds: emitted.cost.seconds(),
                     choices,
                     emitted,
@@ -105,10 +116,27 @@ impl Search<'_> {
             }
             let mut loads = Loads::new(&fast, &slow, self.capacity);
             if !self.round(&mut choices, &mut loads, rule, banned, always) {
-                return None;
+                let (moment, load) = loads.fast.fullest();
+                return Err(Unfit::Full { moment, load });
             }
         }
-        None
+        Err(Unfit::Other)
+    }
+
+    /// Undoes the choice for which something is missing. False if there is no such choice.
+    fn undo(&self, choices: &mut Choices, banned: &mut [Banned], missing: Missing) -> bool {
+        match missing {
+            Missing::It => return false,
+            Missing::Again(root) => choices.tails[root as usize] = Tail::Gone,
+            Missing::Idle(idle) => {
+                // Each interval fails once.
+                let banned = &mut banned[idle as usize];
+                banned.recompute = true;
+                banned.ban(choices.way(idle));
+                choices.keep(self.model, idle);
+            }
+        }
+        true
     }
 
     /// Chooses until no moment is too full by estimates, or until picks seem to undo each other.

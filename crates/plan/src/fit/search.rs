@@ -9,7 +9,7 @@ use core::cell::Cell;
 
 use super::{
     choices::{Choices, Way},
-    emit::emit,
+    emit::{emit, emit_or_all_missing},
     emitted::Emitted,
     emitter::Missing,
     estimate::Room,
@@ -116,6 +116,17 @@ impl Search<'_> {
         let emitted = emit(self.model, choices);
         let failed = self.model.ops.len() / 4 + 1;
         self.spend(emitted.as_ref().map_or(failed, Emitted::len));
+        emitted
+    }
+
+    /// The schedule of choices, or the error of [`emit_or_all_missing`]. Both count as work.
+    pub(super) fn emitted_or_all_missing(
+        &mut self,
+        choices: &Choices,
+    ) -> Result<Emitted, Vec<Missing>> {
+        let emitted = emit_or_all_missing(self.model, choices);
+        let ops = self.model.ops.len();
+        self.spend(emitted.as_ref().map_or(ops + 1, Emitted::len));
         emitted
     }
 

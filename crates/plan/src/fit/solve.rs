@@ -1,5 +1,8 @@
 //! The search: starts by all rules and by some at random, moves from the best of them, then kicks.
 //!
+//! The first start is looked for whatever work that takes, by one rule after the other, until two
+//! find no more choices in the same moment, with the same bytes: others hardly would then.
+//!
 //! Stands on the repair, the moves and the kicks. Invariant: what comes out costs no more than any
 //! choices that were seen to fit.
 
@@ -8,6 +11,7 @@ use alloc::vec::Vec;
 use super::{
     choices::{Choices, Way},
     model::{Model, NONE},
+    repair::Unfit,
     rules::Rule,
     search::{Banned, Search, Solution},
 };
@@ -19,17 +23,24 @@ const MOST_STARTS: usize = 3;
 /// on the cost of all choices: the search ends when it is reached.
 pub(super) fn solve(mut search: Search<'_>) -> Option<Solution> {
     let mut starts: Vec<Solution> = Vec::new();
+    let mut failed: Vec<Unfit> = Vec::new();
     for (at, rule) in Rule::ALL.into_iter().enumerate() {
         let mut banned = search.nothing_banned();
         let choices = Choices::new(search.model);
-        let is_needed = at == 0 || starts.is_empty() && !search.is_cancelled();
-        if let Some(found) = search.repair(choices, rule, &mut banned, is_needed) {
-            let polished = search.polished(found, NONE);
-            if search.is_best(&polished) {
-                return Some(polished);
+        let may_help = starts.is_empty() && !is_same_dead_end(&failed);
+        let is_needed = at == 0 || may_help && !search.is_cancelled();
+        let found = match search.repair(choices, rule, &mut banned, is_needed) {
+            Ok(found) => found,
+            Err(unfit) => {
+                failed.push(unfit);
+                continue;
             }
-            starts.push(polished);
+        };
+        let polished = search.polished(found, NONE);
+        if search.is_best(&polished) {
+            return Some(polished);
         }
+        starts.push(polished);
     }
     starts.extend(search.with_one_way());
     starts.extend(search.noisy_starts(starts.len()));
@@ -56,10 +67,18 @@ impl Search<'_> {
             banned.fill(Banned::but(way));
             let choices = Choices::new(model);
             let found = self.repair(choices, Rule::ALL[0], &mut banned, false);
-            starts.extend(found.map(|found| self.polished(found, NONE)));
+            starts.extend(found.ok().map(|found| self.polished(found, NONE)));
         }
         starts
     }
+}
+
+/// Whether two repairs found no choices in the same moment, with the same bytes.
+fn is_same_dead_end(failed: &[Unfit]) -> bool {
+    let is_known = |(at, unfit): (usize, &Unfit)| failed[..at].contains(unfit);
+    let full = failed.iter().enumerate();
+    full.filter(|(_, unfit)| **unfit != Unfit::Other)
+        .any(is_known)
 }
 
 /// Whether any root can be treated so.
@@ -69,5 +88,21 @@ fn is_possible(model: &Model, way: Way) -> bool {
         Way::Spill => model.can_spill,
         Way::Compress => model.can_compress,
         Way::Recompute => model.can_recompute,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_end_is_the_same_where_moment_and_bytes_are() {
+        let full = |moment, load| Unfit::Full { moment, load };
+        assert!(!is_same_dead_end(&[]));
+        assert!(!is_same_dead_end(&[full(3, 10)]));
+        assert!(is_same_dead_end(&[full(3, 10), Unfit::Other, full(3, 10)]));
+        assert!(!is_same_dead_end(&[full(3, 10), full(3, 11)]));
+        assert!(!is_same_dead_end(&[full(3, 10), full(4, 10)]));
+        assert!(!is_same_dead_end(&[Unfit::Other, Unfit::Other]));
     }
 }

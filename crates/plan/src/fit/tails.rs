@@ -24,7 +24,7 @@ impl Search<'_> {
                 let mut choices = best.choices.clone();
                 change_tails(&mut choices, &change);
                 let mut banned = self.nothing_banned();
-                if let Some(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
+                if let Ok(found) = self.repair(choices, Rule::ALL[0], &mut banned, false) {
                     best = self.better(best, found, NONE);
                 }
             }

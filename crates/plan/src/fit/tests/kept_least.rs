@@ -68,6 +68,6 @@ fn other_choices_do_not_look_at_bytes() {
     for sizes in [[1, 10, 1], [10, 1, 1]] {
         assert_eq!(kept(sizes, Operands::Keep), ["m"]);
         // Nothing makes `x`.
-        assert_eq!(kept(sizes, Operands::KeepUnmade), ["x"]);
+        assert_eq!(kept(sizes, Operands::Recompute), ["x"]);
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! made_again  roots that are recomputed after their last use
 //! kept_least  operands that stay if what they are made of has more bytes
+//! missing     what stands in the way of a schedule
 //! ```
 
 use core::{alloc::Layout, cell::Cell};
@@ -14,6 +15,7 @@ use crate::graph::{Graph, GraphBuilder};
 
 mod kept_least;
 mod made_again;
+mod missing;
 
 /// A graph of tensors with these sizes. Each operator is named after its one result.
 fn graph(sizes: &[(&str, usize)], ops: &[(&[&str], &str)], output: &str) -> Graph {
