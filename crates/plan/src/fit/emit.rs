@@ -1,8 +1,8 @@
 //! From choices to steps: the schedule that follows from what was decided for each idle interval.
 //!
-//! Stands on [`Emitter`]. Before each operator come back the roots that are to be there: first
-//! those that are recomputed, then those that are expanded, which need room for both forms, and
-//! then those that are fetched. In the end, operands of concatenations are put within the results.
+//! Stands on [`Emitter`]. The roots that are to be there before an operator come back: first those
+//! that are recomputed, then those that are expanded, which need room for both forms, and then
+//! those that are fetched. In the end, operands of concatenations are put within the results.
 //! Invariant: the operators run once each, in the model's order.
 
 use alloc::vec::Vec;
@@ -23,6 +23,7 @@ pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, Missing>
     emitter.start();
     for op in 0..model.ops.len() as u32 {
         emitter.bring_back(op)?;
+        emitter.arrive_and_leave(op);
         emitter.run(op)?;
     }
     emitter.bring_back(model.ops.len() as u32)?;
@@ -32,8 +33,8 @@ pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, Missing>
 /// The schedule that follows from choices.
 ///
 /// # Errors
-/// All that stands in the way, in the order of the operators: each is found as if what was found
-/// before it were in the fast memory.
+/// What stands in the way first before each operator, if all that is to come back before earlier
+/// ones were there.
 pub(super) fn emit_or_all_missing(
     model: &Model,
     choices: &Choices,
@@ -41,14 +42,19 @@ pub(super) fn emit_or_all_missing(
     let mut emitter = Emitter::new(model, choices);
     let mut missing = Vec::new();
     emitter.start();
-    for op in 0..model.ops.len() as u32 {
-        missing.extend(emitter.bring_back(op).err());
-        if let Err(it) = emitter.run(op) {
+    for op in 0..=model.ops.len() as u32 {
+        if let Err(it) = emitter.bring_back(op) {
+            missing.push(it);
+            emitter.suppose(op);
+        }
+        emitter.arrive_and_leave(op);
+        if (op as usize) < model.ops.len()
+            && let Err(it) = emitter.run(op)
+        {
             missing.push(it);
             return Err(missing);
         }
     }
-    missing.extend(emitter.bring_back(model.ops.len() as u32).err());
     match missing.is_empty() {
         true => emitter.end().map_err(|it| [it].into()),
         false => Err(missing),
@@ -88,15 +94,7 @@ impl Emitter<'_> {
         let ending = core::mem::take(&mut self.ending[op as usize]);
         let again = core::mem::take(&mut self.again[op as usize]);
         let brought = self.bring_these(&ending, &again);
-        if brought.is_err() {
-            self.suppose(&ending, &again);
-        }
-        for root in core::mem::take(&mut self.arriving[op as usize]) {
-            self.arrive(root);
-        }
-        for idle in core::mem::take(&mut self.leaving[op as usize]) {
-            self.leave(idle);
-        }
+        (self.ending[op as usize], self.again[op as usize]) = (ending, again);
         brought
     }
 
@@ -113,19 +111,31 @@ impl Emitter<'_> {
         self.bring_all(ending, Way::Spill)
     }
 
-    /// Takes those roots for being in the fast memory that were to be brought back and are not.
-    fn suppose(&mut self, ending: &[u32], again: &[u32]) {
+    /// Takes all that is to come back before an operator to be there, so that the pass can go on.
+    /// No step writes these copies: what comes out is no schedule.
+    fn suppose(&mut self, op: u32) {
         let model = self.model;
-        let ending = ending.iter().map(|&idle| model.idle(idle));
-        let ending = ending.map(|of| (of.root, of.version));
-        let again = again.iter().map(|&root| (root, model.last_version(root)));
-        let wanted: Vec<(u32, u32)> = ending.chain(again).collect();
-        for (root, version) in wanted {
+        let ending = self.ending[op as usize].iter();
+        let ending = ending.map(|&idle| (model.idle(idle).root, model.idle(idle).version));
+        let again = self.again[op as usize].iter();
+        let again = again.map(|&root| (root, model.last_version(root)));
+        for (root, version) in ending.chain(again) {
             self.pending[root as usize] = NONE;
-            if self.copies.fast[root as usize].is_none() {
-                let copy = self.copy(root, CopyKind::Plain);
-                self.copies.fast[root as usize] = Some(Held { copy, version });
+            let held = &mut self.copies.fast[root as usize];
+            if held.is_none() {
+                let copy = self.out.add_copy(root, CopyKind::Plain);
+                *held = Some(Held { copy, version });
             }
+        }
+    }
+
+    /// Fetches what is cold until an operator, and has roots leave that stay until then.
+    fn arrive_and_leave(&mut self, op: u32) {
+        for root in core::mem::take(&mut self.arriving[op as usize]) {
+            self.arrive(root);
+        }
+        for idle in core::mem::take(&mut self.leaving[op as usize]) {
+            self.leave(idle);
         }
     }
 

@@ -79,7 +79,7 @@ impl Operands {
         Self::Spill,
     ];
 
-    /// Those that picks choose of.
+    /// Those that picks choose from. `KeepLeast` is left to moves and kicks: it takes longer.
     pub(super) const OF_PICKS: [Self; 7] = [
         Self::Keep,
         Self::KeepWhereRoom,

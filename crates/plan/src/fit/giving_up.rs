@@ -32,7 +32,7 @@ impl Search<'_> {
         has_changed
     }
 
-    /// Has a root recomputed after a moment and before an operator, if there is a chance.
+    /// Has a root recomputed after a moment and before an operator, if what it takes is there then.
     fn make_again_after(&self, choices: &mut Choices, root: u32, moment: u32, until: u32) {
         let version = self.model.last_version(root);
         let again = self.agains(choices, Operand { root, version }, moment..until);

@@ -53,12 +53,14 @@ impl LoadTree {
         self.most[node] = self.most[2 * node].max(self.most[2 * node + 1]) + self.added[node];
     }
 
-    /// The largest load of a range; the least number there is for an empty one.
+    /// The largest load of a range within the moments; `i64::MIN / 2` for an empty one.
     pub(super) fn most(&self, moments: Range<u32>) -> i64 {
         if moments.is_empty() {
             return i64::MIN / 2;
         }
-        // Both ends climb, with the largest load between each of them and where they meet.
+        debug_assert!(moments.end as usize <= self.leaves, "a moment of the tree");
+        // Both ends climb until they meet. Each has the largest load of the part of the range below
+        // its node, without what is added above.
         let mut ends = [moments.start, moments.end - 1].map(|end| self.leaves + end as usize);
         let mut most = ends.map(|node| self.most[node]);
         while ends[0] ^ ends[1] > 1 {

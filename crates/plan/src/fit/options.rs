@@ -222,7 +222,8 @@ impl Fit {
 
     /// Limits the search to about this many visited steps of schedules, 2 million by default, for
     /// each order of the operators and each level of [sharing](Self::aliasing), and to as many more
-    /// where tensors cannot be placed. The first schedule is always completed.
+    /// where tensors cannot be placed. A first schedule is looked for whatever that takes, until
+    /// the search has reason to think that it will find none.
     ///
     /// The search looks at no clock. The planner that places the tensors does, unless it has a
     /// [number of nodes](crate::Planner::nodes): where its time ends before it finds offsets within

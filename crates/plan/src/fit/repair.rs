@@ -19,7 +19,7 @@ use super::{
     search::{Banned, Search, Solution},
 };
 
-/// The most times that a repair makes the schedule.
+/// The most schedules that a repair makes, beside those that something is missing for.
 const MOST_ROUNDS: usize = 60;
 /// The most picks of a round for each idle interval. A pick that empties one moment may fill
 /// another one, whose best pick may undo the first.
@@ -117,7 +117,11 @@ impl Search<'_> {
             let mut loads = Loads::new(&fast, &slow, self.capacity);
             if !self.round(&mut choices, &mut loads, rule, banned, always) {
                 let (moment, load) = loads.fast.fullest();
-                return Err(Unfit::Full { moment, load });
+                let is_stopped = self.is_over() && !always;
+                return Err(match is_stopped {
+                    true => Unfit::Other,
+                    false => Unfit::Full { moment, load },
+                });
             }
         }
         Err(Unfit::Other)
@@ -129,7 +133,7 @@ impl Search<'_> {
             Missing::It => return false,
             Missing::Again(root) => choices.tails[root as usize] = Tail::Gone,
             Missing::Idle(idle) => {
-                // Each interval fails once.
+                // An interval fails at most once in each way.
                 let banned = &mut banned[idle as usize];
                 banned.recompute = true;
                 banned.ban(choices.way(idle));

@@ -48,10 +48,10 @@ impl Rule {
     /// The rules that the first repairs go by.
     pub(super) const ALL: [Self; 6] = [
         rule(true, true, true),
+        rule(true, true, false),
         rule(false, true, true),
         rule(true, false, true),
         rule(false, false, true),
-        rule(true, true, false),
         rule(false, false, false),
     ];
 }

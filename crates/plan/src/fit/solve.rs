@@ -1,7 +1,8 @@
 //! The search: starts by all rules and by some at random, moves from the best of them, then kicks.
 //!
-//! The first start is looked for whatever work that takes, by one rule after the other, until two
-//! find no more choices in the same moment, with the same bytes: others hardly would then.
+//! A start is looked for by one rule after the other, whatever work that takes, until one is found
+//! or until their [`DeadEnds`] are hopeless. All other rules are tried as long as there is
+//! work left.
 //!
 //! Stands on the repair, the moves and the kicks. Invariant: what comes out costs no more than any
 //! choices that were seen to fit.
@@ -19,20 +20,23 @@ use super::{
 /// How many starts moves begin from.
 const MOST_STARTS: usize = 3;
 
+/// Bytes are far above the capacity that exceed it by more than this part.
+const PART_TOO_FAR: u64 = 8;
+
 /// The best choices that are found with so much work; `None` if none fit. `goal` is a lower bound
 /// on the cost of all choices: the search ends when it is reached.
 pub(super) fn solve(mut search: Search<'_>) -> Option<Solution> {
     let mut starts: Vec<Solution> = Vec::new();
-    let mut failed: Vec<Unfit> = Vec::new();
+    let mut dead_ends = DeadEnds::new(search.capacity);
     for (at, rule) in Rule::ALL.into_iter().enumerate() {
         let mut banned = search.nothing_banned();
         let choices = Choices::new(search.model);
-        let may_help = starts.is_empty() && !is_same_dead_end(&failed);
+        let may_help = starts.is_empty() && !dead_ends.are_hopeless;
         let is_needed = at == 0 || may_help && !search.is_cancelled();
         let found = match search.repair(choices, rule, &mut banned, is_needed) {
             Ok(found) => found,
             Err(unfit) => {
-                failed.push(unfit);
+                dead_ends.note(rule, unfit);
                 continue;
             }
         };
@@ -73,12 +77,34 @@ impl Search<'_> {
     }
 }
 
-/// Whether two repairs found no choices in the same moment, with the same bytes.
-fn is_same_dead_end(failed: &[Unfit]) -> bool {
-    let is_known = |(at, unfit): (usize, &Unfit)| failed[..at].contains(unfit);
-    let full = failed.iter().enumerate();
-    full.filter(|(_, unfit)| **unfit != Unfit::Other)
-        .any(is_known)
+/// Where repairs found no choices that help.
+///
+/// They are hopeless if two of them end in the same moment with the same bytes, of which one lets
+/// operands of what is recomputed stay there and one does not, and if these bytes are far above the
+/// capacity. The other rules differ in their scores alone: they lead elsewhere, but not that far.
+#[derive(Debug)]
+struct DeadEnds {
+    known: Vec<(bool, Unfit)>,
+    /// More bytes than this are far above the capacity.
+    far: u64,
+    are_hopeless: bool,
+}
+
+impl DeadEnds {
+    fn new(capacity: u64) -> Self {
+        Self {
+            known: Vec::new(),
+            far: capacity.saturating_add(capacity / PART_TOO_FAR),
+            are_hopeless: false,
+        }
+    }
+
+    fn note(&mut self, rule: Rule, unfit: Unfit) {
+        if matches!(unfit, Unfit::Full { load, .. } if load as u64 > self.far) {
+            self.are_hopeless |= self.known.contains(&(!rule.may_stay, unfit));
+            self.known.push((rule.may_stay, unfit));
+        }
+    }
 }
 
 /// Whether any root can be treated so.
@@ -96,13 +122,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_end_is_the_same_where_moment_and_bytes_are() {
+    fn dead_ends_are_hopeless_where_rules_of_both_kinds_meet_far_above_the_capacity() {
         let full = |moment, load| Unfit::Full { moment, load };
-        assert!(!is_same_dead_end(&[]));
-        assert!(!is_same_dead_end(&[full(3, 10)]));
-        assert!(is_same_dead_end(&[full(3, 10), Unfit::Other, full(3, 10)]));
-        assert!(!is_same_dead_end(&[full(3, 10), full(3, 11)]));
-        assert!(!is_same_dead_end(&[full(3, 10), full(4, 10)]));
-        assert!(!is_same_dead_end(&[Unfit::Other, Unfit::Other]));
+        let [stays, leaves] = [Rule::ALL[0], Rule::ALL[1]];
+        assert!(stays.may_stay && !leaves.may_stay);
+        let are_hopeless = |found: &[(Rule, Unfit)]| {
+            let mut dead_ends = DeadEnds::new(80);
+            for &(rule, unfit) in found {
+                dead_ends.note(rule, unfit);
+            }
+            dead_ends.are_hopeless
+        };
+        assert!(are_hopeless(&[(stays, full(3, 91)), (leaves, full(3, 91))]));
+        assert!(!are_hopeless(&[
+            (stays, full(3, 90)),
+            (leaves, full(3, 90))
+        ]));
+        assert!(!are_hopeless(&[(stays, full(3, 91)), (stays, full(3, 91))]));
+        assert!(!are_hopeless(&[
+            (stays, full(3, 91)),
+            (leaves, full(3, 92))
+        ]));
+        assert!(!are_hopeless(&[
+            (stays, full(3, 91)),
+            (leaves, full(4, 91))
+        ]));
+        assert!(!are_hopeless(&[
+            (stays, Unfit::Other),
+            (leaves, Unfit::Other)
+        ]));
     }
 }
