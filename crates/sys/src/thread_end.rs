@@ -16,7 +16,7 @@
 
 use core::{
     ffi::c_void,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::os::{Os, System};
@@ -44,7 +44,7 @@ use crate::os::{Os, System};
 #[derive(Debug)]
 pub struct ThreadEnd {
     /// The key, plus one; 0 before it is made.
-    key: AtomicU64,
+    key: AtomicU32,
     run: extern "C" fn(*mut c_void),
 }
 
@@ -53,7 +53,7 @@ impl ThreadEnd {
     #[must_use]
     pub const fn new(run: extern "C" fn(*mut c_void)) -> Self {
         Self {
-            key: AtomicU64::new(0),
+            key: AtomicU32::new(0),
             run,
         }
     }
@@ -69,10 +69,13 @@ impl ThreadEnd {
     fn key_or_new(&self) -> Option<u32> {
         let known = self.key.load(Ordering::Acquire);
         if let Some(key) = known.checked_sub(1) {
-            return u32::try_from(key).ok();
+            return Some(key);
         }
         let key = Os::new_thread_key(self.run)?;
-        let made = u64::from(key) + 1;
+        let Some(made) = key.checked_add(1) else {
+            Os::delete_thread_key(key);
+            return None;
+        };
         match self
             .key
             .compare_exchange(0, made, Ordering::AcqRel, Ordering::Acquire)
@@ -80,10 +83,18 @@ impl ThreadEnd {
             Ok(_) => Some(key),
             Err(first) => {
                 Os::delete_thread_key(key);
-                u32::try_from(first - 1).ok()
+                Some(first - 1)
             }
         }
     }
+}
+
+/// Whether the operating system has ended all other threads of this process, wherever they were,
+/// and the last one runs what is to be done at its end, as on Windows: a lock that one of the
+/// others held is never released.
+#[must_use]
+pub fn process_is_ending() -> bool {
+    Os::process_is_ending()
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@
 //! feature must not be unloaded (`-Wl,-z,nodelete`), or the next thread that ends calls a function
 //! that is gone.
 //!
+//! Where a target has no thread-local variables of its own (`x86_64-pc-windows-gnu`), Rust keeps
+//! each of them on its heap, and destroys all of them when the thread ends, in an order that nobody
+//! chooses: one that is used after that begins anew. So what gives the cache back knows it itself,
+//! and does not ask the pointer, which may be gone.
+//!
 //! A heap whose calls are observed hides its caches: the pointer stays that of no cache, so that
 //! the fast path always fails, and another variable, which slow paths alone read, has the cache.
 //!
@@ -23,6 +28,8 @@
 //! [`ThreadEnd`]: orionrt_sys::thread_end::ThreadEnd
 
 use core::cell::Cell;
+
+use orionrt_sys::thread_end::process_is_ending;
 
 use super::{
     cache::{Cache, NO_CACHE},
@@ -45,43 +52,76 @@ std::thread_local! {
 
 #[cfg(not(feature = "initial-exec"))]
 mod at_thread_end {
+    use core::cell::Cell;
+
+    use crate::heap::cache::{Cache, NO_CACHE};
+
     std::thread_local! {
-        static GUARD: Guard = const { Guard };
+        static GUARD: Guard = const { Guard { bound: Cell::new(NO_CACHE.as_ptr()) } };
     }
 
-    struct Guard;
+    /// The cache to give back when the thread ends.
+    struct Guard {
+        bound: Cell<*const Cache>,
+    }
 
     impl Drop for Guard {
         fn drop(&mut self) {
-            super::thread_ended();
+            super::thread_ended(self.bound.get());
         }
     }
 
     pub(super) fn register() -> bool {
         GUARD.try_with(|_| ()).is_ok()
     }
+
+    /// Has this cache given back when the thread ends; `NO_CACHE` for none.
+    pub(super) fn note(cache: *const Cache) {
+        let _ = GUARD.try_with(|guard| guard.bound.set(cache));
+    }
+
+    /// The cache that will be given back when the thread ends, or `NO_CACHE`.
+    pub(super) fn noted() -> *const Cache {
+        GUARD
+            .try_with(|guard| guard.bound.get())
+            .unwrap_or(NO_CACHE.as_ptr())
+    }
 }
 
+/// Here the thread's pointers are never destroyed.
 #[cfg(feature = "initial-exec")]
 mod at_thread_end {
     use core::ffi::c_void;
 
     use orionrt_sys::thread_end::ThreadEnd;
 
+    use crate::heap::cache::Cache;
+
     static END: ThreadEnd = ThreadEnd::new(ended);
 
     extern "C" fn ended(_: *mut c_void) {
-        super::thread_ended();
+        super::thread_ended(super::bound());
     }
 
     pub(super) fn register() -> bool {
         END.register()
     }
+
+    pub(super) fn note(_: *const Cache) {}
+
+    pub(super) fn noted() -> *const Cache {
+        super::bound()
+    }
 }
 
-fn thread_ended() {
+/// Gives back the cache of a thread that ends. One that ends with the process keeps it: others,
+/// which are gone, may have had a lock that this takes.
+fn thread_ended(bound: *const Cache) {
+    if process_is_ending() {
+        return;
+    }
     BINDING.set(Binding::ThreadEnded);
-    unbind();
+    unbind(bound);
 }
 
 /// Binds a cache of `heap` to this thread and returns it; `None` if the thread has a cache of
@@ -97,16 +137,24 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
                 return None;
             }
         }
-        Binding::Bound if heap_is_retired() => unbind(),
+        Binding::Bound if heap_is_retired() => unbind(bound()),
         Binding::Bound if cache_of(heap).is_some() => return cache_of(heap),
         Binding::InProgress | Binding::Bound | Binding::ThreadEnded => return None,
     }
-    let cache = heap.take_cache();
+    let cache = match at_thread_end::noted() {
+        none if none == NO_CACHE.as_ptr() => heap.take_cache(),
+        // The pointers are destroyed, and the thread still has the cache.
+        // SAFETY: caches live for ever.
+        noted => Some(unsafe { &*noted }).filter(|cache| cache.serves(heap.address())),
+    };
     BINDING.set(if cache.is_some() {
         Binding::Bound
     } else {
         Binding::Unbound
     });
+    if let Some(cache) = cache {
+        at_thread_end::note(cache);
+    }
     if heap.is_observed {
         set_hidden_cache(cache);
     } else {
@@ -137,8 +185,9 @@ fn bound() -> *const Cache {
 
 /// Whether the allocator whose cache this thread has is gone.
 fn heap_is_retired() -> bool {
-    // SAFETY: a bound cache's heap stays for ever; `NO_CACHE` is not bound.
-    BINDING.get() == Binding::Bound && unsafe { heap_of(&*bound()) }.is_retired()
+    let cache = bound();
+    // SAFETY: caches live for ever, and this one was made for a heap.
+    cache != NO_CACHE.as_ptr() && unsafe { heap_of(&*cache) }.is_retired()
 }
 
 /// The heap of a cache.
@@ -150,11 +199,11 @@ unsafe fn heap_of(cache: &Cache) -> &'static Heap {
     unsafe { &*cache.heap().cast::<Heap>() }
 }
 
-/// Gives this thread's cache back to its heap.
-fn unbind() {
-    let cache = bound();
+/// Gives this thread's cache back to its heap; `NO_CACHE` if it has none.
+fn unbind(cache: *const Cache) {
     replace_cache(None);
     set_hidden_cache(None);
+    at_thread_end::note(NO_CACHE.as_ptr());
     if cache != NO_CACHE.as_ptr() {
         // SAFETY: caches live for ever; this one was bound, and is no longer this thread's.
         let (cache, heap) = unsafe { (&*cache, heap_of(&*cache)) };

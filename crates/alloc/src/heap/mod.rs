@@ -55,6 +55,12 @@
 //! # Ok::<(), std::alloc::LayoutError>(())
 //! ```
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!(
+    "`OrionAlloc` and `OrionHeap` need 64-bit atomic integers, which this target lacks. Without \
+     the feature `std` there are arenas alone"
+);
+
 // A file uses only files above it in this list.
 // First what a heap is made of, bottom-up:
 mod class;

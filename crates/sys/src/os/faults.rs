@@ -137,9 +137,9 @@ mod injection {
                 | Self::Discard
                 | Self::Lock
                 | Self::Unlock
+                | Self::Bind
                 | Self::MachineMemory => NUMBERS,
-                Self::Populate | Self::HugePages | Self::NoHugePages => &[],
-                Self::Move | Self::Bind => &[],
+                Self::Populate | Self::HugePages | Self::NoHugePages | Self::Move => &[],
             }
         }
     }

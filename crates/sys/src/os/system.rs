@@ -272,4 +272,10 @@ pub(crate) trait System {
     /// Sets a key, which was made for `run`, for the calling thread; `false` if there is no memory
     /// for that.
     fn set_thread_key(key: u32, run: extern "C" fn(*mut c_void)) -> bool;
+
+    /// Whether the system has ended all other threads of this process, wherever they were: what
+    /// they held locked stays so.
+    fn process_is_ending() -> bool {
+        false
+    }
 }

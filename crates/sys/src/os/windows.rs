@@ -1,5 +1,5 @@
-//! Windows: memory by `VirtualAlloc`, waiting by `WaitOnAddress`, thread ends by fibre-local
-//! storage.
+//! Windows: memory by `VirtualAlloc`, waiting by `WaitOnAddress`, functions at a thread's end by
+//! fibre-local storage.
 //!
 //! What is committed counts against the commit limit of the machine at once (memory and paging
 //! files), whether it is touched or not. A NUMA node is chosen for a whole reservation, when it is
@@ -245,6 +245,17 @@ impl System for Windows {
         // SAFETY: the value is a function, as `thread_ended` expects.
         unsafe { FlsSetValue(key, run as *const c_void) != 0 }
     }
+
+    fn process_is_ending() -> bool {
+        // SAFETY: asks for a flag.
+        unsafe { RtlDllShutdownInProgress() != 0 }
+    }
+}
+
+#[link(name = "ntdll", kind = "raw-dylib")]
+unsafe extern "system" {
+    /// A `BOOLEAN`, a byte. Microsoft documents it for libraries that are detached.
+    fn RtlDllShutdownInProgress() -> u8;
 }
 
 /// Makes pages readable, or writable as well.
