@@ -1,13 +1,27 @@
-//! macOS, iOS and their kin: their clocks, and what `sysctl` tells.
+//! macOS, iOS and their kin: giving memory back, their clocks, and what `sysctl` tells.
 
 use std::string::String;
+
+use rustix::mm::ProtFlags;
 
 #[cfg(not(loom))]
 pub(super) use super::apple_wait::{wait_while, wake_one};
 use super::sysctl::number_of_kernel;
+use crate::os::{OsError, Pages, faults::Call, posix};
 
 pub(super) const CLOCK: libc::clockid_t = libc::CLOCK_UPTIME_RAW;
 pub(super) const COARSE_CLOCK: libc::clockid_t = libc::CLOCK_UPTIME_RAW_APPROX;
+
+/// Replaced pages need no writing.
+pub(super) const DISCARD_WRITES: bool = false;
+
+/// # Safety
+/// That of [`System::discard`](crate::os::System::discard).
+pub(super) unsafe fn discard(pages: Pages) -> Result<(), OsError> {
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: the caller's duty: nobody relies on the contents.
+    unsafe { posix::replace(Call::Discard, pages, access) }
+}
 
 /// Swap space grows as it is needed: it is not counted.
 pub(super) fn memory_and_swap() -> Option<u64> {

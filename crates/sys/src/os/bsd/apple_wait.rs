@@ -82,9 +82,9 @@ pub(super) fn wait_while(word: &AtomicU32, value: u32, timeout: Option<Duration>
         Some(timeout) => WAIT_FOR.find().is_some_and(|wait| {
             // No time at all is refused.
             let nanoseconds = timeout.min(LONGEST).as_nanos().max(1) as u64;
-            // SAFETY: as above.
+            // SAFETY: the function of that name has this type (os/os_sync_wait_on_address.h).
             let wait = unsafe { mem::transmute::<*mut c_void, WaitFor>(wait) };
-            // SAFETY: as above.
+            // SAFETY: the word outlives the call, which reads it.
             unsafe { wait(place, value.into(), size, NO_FLAGS, CLOCK, nanoseconds) };
             true
         }),
@@ -95,7 +95,7 @@ pub(super) fn wake_one(word: &AtomicU32) {
     let Some(wake) = WAKE.find() else {
         return;
     };
-    // SAFETY: as above.
+    // SAFETY: the function of that name has this type (os/os_sync_wait_on_address.h).
     let wake = unsafe { mem::transmute::<*mut c_void, Wake>(wake) };
     // SAFETY: the address is looked up among those that are waited for, and not read.
     unsafe { wake(word.as_ptr().cast(), size_of::<u32>(), NO_FLAGS) };
