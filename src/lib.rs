@@ -61,6 +61,7 @@
 //!   you lend it, and all of planning works.
 //! - `files`: lifetimes and plans as CSV, plans as JSON.
 //! - `park`: idle tensors in compressed form, while others have their bytes; with `lz4_flex`.
+//! - `zstd`: these may be compressed by Zstandard, too, whose C library is compiled for that.
 //! - `hardened`: the global allocator catches more misuse, at a price.
 //! - `profile`: the global allocator can keep a sampling heap profile.
 //! - `valgrind`, `asan`: memory checkers see blocks and slots.

@@ -1,10 +1,10 @@
 //! The bytes of a tensor in compressed form, in memory of its pool's arena.
 //!
-//! Stands on slots, whose pool keeps the arena, and on LZ4 (`lz4_flex`). Bytes are compressed in
-//! chunks, each by itself, so that a small buffer is all that is needed beside them. A chunk that
-//! LZ4 does not make smaller is stored as it is. Before that, the bytes of a chunk's elements are
-//! sorted by their place in the element, as the *shuffle* of Blosc and HDF5 does: neighbours often
-//! have the same sign and exponent.
+//! Stands on slots, whose pool keeps the arena, and on a codec. Bytes are compressed in chunks,
+//! each by itself, so a small buffer is all that is needed beside them. A chunk that the codec does
+//! not make smaller is stored as it is. Before that, the bytes of a chunk's elements are sorted by
+//! their place in the element, as the *shuffle* of Blosc and HDF5 does: neighbours often have the
+//! same sign and exponent.
 //!
 //! ```text
 //! tensor   ├── chunk ──┼── chunk ──┼─ chunk ─┤         32 KiB each, the last one shorter
@@ -18,10 +18,8 @@ use alloc::vec::Vec;
 use core::{alloc::Layout, ptr::NonNull, slice};
 
 use allocator_api2::alloc::Allocator;
-use lz4_flex::block::{
-    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
-};
 
+use crate::slots::codec::{Compressor, Expander, ParkCodec};
 use crate::slots::pool_ref::PoolRef;
 use crate::slots::slot::SlotIn;
 
@@ -33,6 +31,7 @@ const WIDEST: usize = 16;
 /// Bytes in compressed form.
 pub(super) struct Compressed<P: PoolRef> {
     slot: SlotIn<P>,
+    codec: ParkCodec,
     blocks: Vec<Block>,
     /// The bytes of all blocks.
     stored: usize,
@@ -60,7 +59,7 @@ pub(super) enum NotStored {
 pub(super) enum NotExpanded {
     /// There is no memory for so many bytes.
     NoMemory(usize),
-    /// LZ4 cannot decode them, so they are not those that were written.
+    /// The codec cannot decode them, so they are not those that were written.
     Damaged,
 }
 
@@ -75,6 +74,7 @@ impl<P: PoolRef> Compressed<P> {
     /// most `most` bytes.
     pub(super) fn new(
         slot: SlotIn<P>,
+        codec: ParkCodec,
         bytes: &[u8],
         element: usize,
         most: usize,
@@ -87,21 +87,23 @@ impl<P: PoolRef> Compressed<P> {
         let table = count.saturating_mul(size_of::<Block>());
         (blocks.try_reserve_exact(count)).map_err(no_memory(table))?;
         let longest = chunk.min(bytes.len());
-        let largest = get_maximum_output_size(longest);
+        let largest = codec.largest(longest);
         let mut sorted = zeroed(longest).map_err(no_memory(longest))?;
         let mut packed = zeroed(largest).map_err(no_memory(largest))?;
         let mut all = Self {
             slot,
+            codec,
             blocks,
             stored: 0,
         };
-        let mut table = CompressTable::small();
+        let compressor = Compressor::new(codec);
+        let mut compressor = compressor.ok_or(NotStored::NoMemory(longest))?;
         for chunk in bytes.chunks(chunk) {
             let sorted = &mut sorted[..chunk.len()];
             sort(chunk, width, sorted);
-            let packed_len = compress_into_with_table(sorted, &mut packed, &mut table);
-            // It always has room for the result; a chunk that had none would be stored as it is.
-            match packed_len.ok().filter(|&len| len < chunk.len()) {
+            let packed_len = compressor.compress(sorted, &mut packed);
+            // A chunk for which the codec had no memory is stored as it is, too.
+            match packed_len.filter(|&len| len < chunk.len()) {
                 Some(len) => all.push(&packed[..len], true, most)?,
                 None => all.push(chunk, false, most)?,
             }
@@ -146,6 +148,8 @@ impl<P: PoolRef> Compressed<P> {
         let chunk = chunk_of(width);
         let longest = chunk.min(bytes.len());
         let mut sorted = zeroed(longest).map_err(|_| NotExpanded::NoMemory(longest))?;
+        let expander = Expander::new(self.codec);
+        let mut expander = expander.ok_or(NotExpanded::NoMemory(longest))?;
         for (chunk, block) in bytes.chunks_mut(chunk).zip(&self.blocks) {
             // SAFETY: a live allocation of `len` bytes, all written (invariant of this file).
             let stored = unsafe { slice::from_raw_parts(block.start.as_ptr(), block.len) };
@@ -154,7 +158,7 @@ impl<P: PoolRef> Compressed<P> {
                 continue;
             }
             let sorted = &mut sorted[..chunk.len()];
-            if decompress_into(stored, sorted).ok() != Some(chunk.len()) {
+            if expander.expand(stored, sorted) != Some(chunk.len()) {
                 return Err(NotExpanded::Damaged);
             }
             unsort(sorted, width, chunk);

@@ -26,6 +26,8 @@ mod detach;
 #[cfg(feature = "park")]
 mod no_padding;
 #[cfg(feature = "park")]
+mod codec;
+#[cfg(feature = "park")]
 mod compressed;
 #[cfg(feature = "park")]
 mod park;
@@ -37,6 +39,12 @@ mod pool_set;
 pub(crate) use pool_ref::PoolRef;
 #[cfg(feature = "std")]
 pub use pool_set::{LentPool, PoolSet};
+#[cfg(feature = "park")]
+pub use {
+    codec::ParkCodec,
+    no_padding::NoPadding,
+    park::{ParkStats, Parked, UnparkError},
+};
 pub use {
     join::JoinError,
     pool::{PoolError, TensorPool},
@@ -44,9 +52,4 @@ pub use {
     slot::{OwnedSlot, Slot, SlotBox, SlotIn},
     slot_error::SlotError,
     transfer::TransferError,
-};
-#[cfg(feature = "park")]
-pub use {
-    no_padding::NoPadding,
-    park::{ParkStats, Parked, UnparkError},
 };

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use allocator_api2::boxed::Box;
 
+use crate::slots::codec::ParkCodec;
 use crate::slots::compressed::{Compressed, NotExpanded, NotStored};
 use crate::slots::no_padding::{NoPadding, bytes_of};
 use crate::slots::pool_ref::PoolRef;
@@ -69,12 +70,13 @@ impl<P: PoolRef + Clone> SlotIn<P> {
     /// pool's arena outside of the planned region, and its planned bytes are free for others until
     /// [`Parked::unpark`] claims them again. The values come back bit for bit.
     ///
-    /// Bytes are compressed by LZ4 in chunks of 32 KiB; a chunk that does not get smaller is copied
-    /// as it is, so that parking never stores more bytes than the tensor has. In the arena, each
-    /// chunk takes whole blocks: a tensor of 65 bytes takes 4 KiB of an arena whose blocks have
-    /// 4 KiB. To be sure that it pays, limit it by [`park_within`](Self::park_within). Beside the
-    /// arena's memory, parking needs about 80 KiB of the global allocator while it runs, of which
-    /// the 8 KiB of LZ4's table end the process if they are refused.
+    /// Bytes are compressed by LZ4 ([`park_by`](Self::park_by) has other codecs) in chunks of 32
+    /// KiB; a chunk that does not get smaller is copied as it is, so that parking never stores more
+    /// bytes than the tensor has. In the arena, each chunk takes whole blocks: a tensor of 65 bytes
+    /// takes 4 KiB of an arena whose blocks have 4 KiB. To be sure that it pays, limit it by
+    /// [`park_within`](Self::park_within). Beside the arena's memory, parking needs about 80 KiB of
+    /// the global allocator while it runs, of which the 8 KiB of LZ4's table end the process if
+    /// they are refused.
     ///
     /// ```
     /// use orionrt::{slots::{Slot, SlotError}, Arena, Lifetimes, Planner, TensorId, TensorPool};
@@ -116,11 +118,42 @@ impl<P: PoolRef + Clone> SlotIn<P> {
         tensor: SlotBox<T, P>,
         most_bytes: usize,
     ) -> Result<Parked<T, P>, TransferError<T, P>> {
+        Self::park_by(ParkCodec::Lz4, tensor, most_bytes)
+    }
+
+    /// Parks a tensor as [`park_within`](Self::park_within) does, compressed by a codec: with the
+    /// feature `zstd` that may be Zstandard, which takes more time and stores fewer bytes.
+    ///
+    /// ```
+    /// # #[cfg(feature = "zstd")] {
+    /// use orionrt::{Arena, TensorId, TensorPool, slots::{ParkCodec, Slot, SlotError}};
+    ///
+    /// fn smaller(pool: &TensorPool<Arena>, skip: TensorId) -> Result<(), SlotError> {
+    ///     let skip = pool.filled(skip, 1.5f32)?;
+    ///     let parked = Slot::park_by(ParkCodec::Zstd { level: 3 }, skip, usize::MAX)?;
+    ///     assert!(parked.stats().ratio() > 50.0);
+    ///     assert_eq!(*parked.unpark()?, [1.5f32; 1024]);
+    ///     Ok(())
+    /// }
+    /// # use orionrt::{Lifetimes, Planner};
+    /// # let plan = Planner::new().plan(&Lifetimes::from_rows([("skip", 0, 2, 4096, 64)])?)?;
+    /// # smaller(&TensorPool::new(Arena::builder().build()?, &plan)?, TensorId::new(0))?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`park_within`](Self::park_within).
+    pub fn park_by<T: NoPadding>(
+        codec: ParkCodec,
+        tensor: SlotBox<T, P>,
+        most_bytes: usize,
+    ) -> Result<Parked<T, P>, TransferError<T, P>> {
         #[cfg(feature = "std")]
         let start = Instant::now();
         let slot = Box::allocator(&tensor).clone();
         let bytes = bytes_of(&tensor);
-        let stored = Compressed::new(slot, bytes, size_of::<T>(), most_bytes);
+        let stored = Compressed::new(slot, codec, bytes, size_of::<T>(), most_bytes);
         let stored = match stored {
             Ok(stored) => stored,
             Err(why) => return Err(not_stored(tensor, why, most_bytes)),
