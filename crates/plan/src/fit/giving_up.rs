@@ -1,8 +1,8 @@
 //! What a repair gives up where no pick is left: roots that are kept after their last use, and
 //! spills for which the slow memory has no room.
 //!
-//! Stands on the changes of tails. Invariant: each call leaves less in the moment that is too full,
-//! or says that there is nothing to give up.
+//! Stands on the changes of tails. Invariant: each call gives something up, or says that there is
+//! nothing left.
 
 use super::{
     choices::{Choices, Tail, Way},
@@ -41,8 +41,9 @@ impl Search<'_> {
         }
     }
 
-    /// Keeps the largest root that is in the slow memory in a moment that has too many bytes there.
-    /// False if there is none.
+    /// Keeps the largest root that is spilled across a moment in which the slow memory has too many
+    /// bytes; else gives up one that is spilled after its last use; else keeps one that was spilled
+    /// earlier, whose copy is still read. False if there is none.
     pub(super) fn ban_spill(
         &self,
         choices: &mut Choices,
@@ -61,11 +62,33 @@ impl Search<'_> {
             let of = model.idle(*idle);
             (moment_before(of.until) >= moment, model.size(of.root))
         };
-        let Some(idle) = idles.max_by_key(near) else {
+        let largest = idles.max_by_key(near);
+        let is_across = largest.is_some_and(|idle| near(&idle).0);
+        if !is_across && self.give_up_spilled(choices, moment) {
+            return true;
+        }
+        let Some(idle) = largest else {
             return false;
         };
         banned[idle as usize].spill = true;
         choices.keep(model, idle);
         true
+    }
+
+    /// Gives up the largest root that is spilled after its last use, before a moment. False if
+    /// there is none.
+    fn give_up_spilled(&self, choices: &mut Choices, moment: u32) -> bool {
+        let model = self.model;
+        let is_spilled = |&root: &u32| {
+            let last = model.root(root).uses.last();
+            let is_over = last.is_none_or(|last| last.moment < moment);
+            is_over && choices.tails[root as usize] == Tail::Spilled
+        };
+        let roots = (0..choices.tails.len() as u32).filter(is_spilled);
+        let largest = roots.max_by_key(|&root| model.size(root));
+        if let Some(root) = largest {
+            choices.tails[root as usize] = Tail::Gone;
+        }
+        largest.is_some()
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! made_again  roots that are recomputed after their last use
 //! kept_least  operands that stay if what they are made of has more bytes
+//! slow_full   what is given up where the slow memory is too full
 //! missing     what stands in the way of a schedule
 //! ```
 
@@ -16,6 +17,7 @@ use crate::graph::{Graph, GraphBuilder};
 mod kept_least;
 mod made_again;
 mod missing;
+mod slow_full;
 
 /// A graph of tensors with these sizes. Each operator is named after its one result.
 fn graph(sizes: &[(&str, usize)], ops: &[(&[&str], &str)], output: &str) -> Graph {
