@@ -25,7 +25,7 @@ fn one_place(sizes: &[u64]) -> Plan {
 const A: TensorId = TensorId::new(0);
 const B: TensorId = TensorId::new(1);
 
-/// All codecs, Zstandard with its fastest levels, its own choice and the smallest bytes.
+/// All codecs: Zstandard with its own choice of a level, and with some that are far apart.
 fn codecs() -> Vec<ParkCodec> {
     vec![
         ParkCodec::Lz4,
@@ -35,6 +35,10 @@ fn codecs() -> Vec<ParkCodec> {
         ParkCodec::Zstd { level: 0 },
         #[cfg(feature = "zstd")]
         ParkCodec::Zstd { level: 22 },
+        #[cfg(feature = "zstd")]
+        ParkCodec::Zstd { level: i32::MIN },
+        #[cfg(feature = "zstd")]
+        ParkCodec::Zstd { level: i32::MAX },
     ]
 }
 
@@ -329,7 +333,7 @@ fn what_is_saved_depends_on_the_values() {
     assert_eq!(ratios(ParkCodec::Lz4), [1.1, 1.2, 2.9, 2.3]);
 }
 
-/// `docs/slots.md` states these, too.
+/// `docs/slots.md` states these, too. They are those of the library that `Cargo.lock` names.
 #[cfg(feature = "zstd")]
 #[test]
 fn zstandard_saves_more() {

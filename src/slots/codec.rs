@@ -20,12 +20,12 @@ pub enum ParkCodec {
     /// LZ4: fast, in safe Rust.
     #[default]
     Lz4,
-    /// Zstandard, which takes more time for fewer bytes. Its C library takes some 1 MiB from the C
-    /// library's heap while it runs at level 3.
+    /// Zstandard, which takes more time for fewer bytes. While it runs, it takes memory by
+    /// `malloc`, past Rust's global allocator: about 1 MiB at level 3, more at higher ones.
     #[cfg(feature = "zstd")]
     Zstd {
         /// From 1 to 22: higher ones take more time for fewer bytes. 0 is 3, the library's default,
-        /// and negative ones are faster than 1.
+        /// and negative ones are faster than 1. Levels beyond are taken as the nearest.
         level: i32,
     },
 }
@@ -59,7 +59,7 @@ impl Compressor {
     }
 
     /// Compresses a chunk into `packed`, which has room for the [largest](ParkCodec::largest), and
-    /// returns the number of bytes; `None` if the codec fails, for lack of memory.
+    /// returns the number of bytes; `None` if the codec has no memory.
     pub(super) fn compress(&mut self, chunk: &[u8], packed: &mut [u8]) -> Option<usize> {
         match self {
             Self::Lz4(table) => compress_into_with_table(chunk, packed, table).ok(),

@@ -102,10 +102,9 @@ impl<P: PoolRef> Compressed<P> {
             let sorted = &mut sorted[..chunk.len()];
             sort(chunk, width, sorted);
             let packed_len = compressor.compress(sorted, &mut packed);
-            // A chunk for which the codec had no memory is stored as it is, too.
-            match packed_len.filter(|&len| len < chunk.len()) {
-                Some(len) => all.push(&packed[..len], true, most)?,
-                None => all.push(chunk, false, most)?,
+            match packed_len.ok_or(NotStored::NoMemory(largest))? {
+                len if len < chunk.len() => all.push(&packed[..len], true, most)?,
+                _ => all.push(chunk, false, most)?,
             }
         }
         Ok(all)

@@ -122,7 +122,8 @@ impl<P: PoolRef + Clone> SlotIn<P> {
     }
 
     /// Parks a tensor as [`park_within`](Self::park_within) does, compressed by a codec: with the
-    /// feature `zstd` that may be Zstandard, which takes more time and stores fewer bytes.
+    /// feature `zstd` that may be Zstandard, which takes more time and stores fewer bytes. What it
+    /// needs beside the arena's memory is said at [`ParkCodec`].
     ///
     /// ```
     /// # #[cfg(feature = "zstd")] {

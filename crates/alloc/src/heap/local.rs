@@ -13,10 +13,11 @@
 //! feature must not be unloaded (`-Wl,-z,nodelete`), or the next thread that ends calls a function
 //! that is gone.
 //!
-//! Where a target has no thread-local variables of its own (`x86_64-pc-windows-gnu`), Rust keeps
-//! each of them on its heap, and destroys all of them when the thread ends, in an order that nobody
-//! chooses: one that is used after that begins anew. So what gives the cache back knows it itself,
-//! and does not ask the pointer, which may be gone.
+//! Where Rust does not use thread-local variables of the target, as for `x86_64-pc-windows-gnu` up
+//! to Rust 1.95 at least, it allocates each of them, and destroys all of them when the thread ends,
+//! in an order that nobody chooses: one that is used after that begins anew. So what gives the
+//! cache back knows it itself, and does not ask the pointer, which may be gone. (A destructor that
+//! is still the first to allocate in the last of several rounds leaves a cache behind.)
 //!
 //! A heap whose calls are observed hides its caches: the pointer stays that of no cache, so that
 //! the fast path always fails, and another variable, which slow paths alone read, has the cache.
@@ -88,7 +89,7 @@ mod at_thread_end {
     }
 }
 
-/// Here the thread's pointers are never destroyed.
+/// This library is for Linux, where the thread's pointers are never destroyed.
 #[cfg(feature = "initial-exec")]
 mod at_thread_end {
     use core::ffi::c_void;
@@ -129,6 +130,8 @@ fn thread_ended(bound: *const Cache) {
 #[cold]
 pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
     match BINDING.get() {
+        // See `thread_ended`.
+        Binding::Unbound if process_is_ending() => return None,
         Binding::Unbound => {
             BINDING.set(Binding::InProgress);
             // Once in a thread's life. It may allocate; see the invariant.
@@ -143,9 +146,18 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
     }
     let cache = match at_thread_end::noted() {
         none if none == NO_CACHE.as_ptr() => heap.take_cache(),
-        // The pointers are destroyed, and the thread still has the cache.
-        // SAFETY: caches live for ever.
-        noted => Some(unsafe { &*noted }).filter(|cache| cache.serves(heap.address())),
+        // The pointers were destroyed, and the thread still has the cache.
+        noted => {
+            // SAFETY: caches live for ever. This one is bound to this thread alone, which has not
+            // given it back; so it is not `NO_CACHE`, and was made for a heap.
+            let (cache, own) = unsafe { (&*noted, heap_of(&*noted)) };
+            if own.is_retired() {
+                unbind(noted);
+                heap.take_cache()
+            } else {
+                Some(cache).filter(|cache| cache.serves(heap.address()))
+            }
+        }
     };
     BINDING.set(if cache.is_some() {
         Binding::Bound
@@ -186,7 +198,7 @@ fn bound() -> *const Cache {
 /// Whether the allocator whose cache this thread has is gone.
 fn heap_is_retired() -> bool {
     let cache = bound();
-    // SAFETY: caches live for ever, and this one was made for a heap.
+    // SAFETY: caches live for ever, and one that is not `NO_CACHE` was made for a heap.
     cache != NO_CACHE.as_ptr() && unsafe { heap_of(&*cache) }.is_retired()
 }
 

@@ -75,14 +75,16 @@ impl Search<'_> {
         true
     }
 
-    /// Gives up the largest root that is spilled after its last use, before a moment. False if
+    /// Gives up the largest root that is spilled after its last use, up to a moment. False if
     /// there is none.
     fn give_up_spilled(&self, choices: &mut Choices, moment: u32) -> bool {
         let model = self.model;
         let is_spilled = |&root: &u32| {
             let last = model.root(root).uses.last();
-            let is_over = last.is_none_or(|last| last.moment < moment);
-            is_over && choices.tails[root as usize] == Tail::Spilled
+            let is_over = last.is_none_or(|last| last.moment <= moment);
+            let version = model.last_version(root);
+            let is_there = is_over && !model.is_stored(Operand { root, version });
+            is_there && choices.tails[root as usize] == Tail::Spilled
         };
         let roots = (0..choices.tails.len() as u32).filter(is_spilled);
         let largest = roots.max_by_key(|&root| model.size(root));

@@ -1,9 +1,9 @@
 //! FreeBSD and Apple's systems: POSIX, and what each of the two has of its own.
 //!
-//! A discarded page reads as zeros, and `MADV_FREE` and Apple's `MADV_FREE_REUSABLE` may leave the
-//! old bytes. On Apple's systems discarded pages are replaced by new ones, whose kernel puts the
-//! old ones back where it refuses that. FreeBSD's does not: a refusal would leave a hole in which
-//! anyone may map something. There pages are written with zeros before they are freed.
+//! Discarded pages are replaced by new ones: `MADV_FREE` and Apple's `MADV_FREE_REUSABLE` may leave
+//! the old bytes, and a discarded page reads as zeros. (On FreeBSD those of before a `fork`, even
+//! where zeros were written.) Apple's kernel puts the old pages back where it refuses new ones.
+//! FreeBSD's may leave a hole, in which anyone may map something: then the process ends.
 //!
 //! Neither system takes advice for huge pages (FreeBSD makes superpages by itself), moves pages, or
 //! binds memory to a node.
@@ -42,7 +42,6 @@ pub(crate) struct Bsd;
 impl System for Bsd {
     const MISSING: &'static [i32] = posix::MISSING;
     const NO_MEMORY: &'static [i32] = posix::NO_MEMORY;
-    const DISCARD_WRITES: bool = own::DISCARD_WRITES;
 
     fn page_size() -> Option<usize> {
         posix::page_size()
@@ -73,8 +72,7 @@ impl System for Bsd {
     }
 
     unsafe fn discard(pages: Pages) -> Result<(), OsError> {
-        // SAFETY: the caller's duty: nobody relies on the contents; where it writes to the pages,
-        // they are accessible.
+        // SAFETY: the caller's duty: nobody relies on the contents.
         unsafe { own::discard(pages) }
     }
 

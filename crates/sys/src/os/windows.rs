@@ -252,7 +252,12 @@ impl System for Windows {
     }
 }
 
-#[link(name = "ntdll", kind = "raw-dylib")]
+// The name that ntdll exports has none of the decorations that 32-bit programs expect.
+#[cfg_attr(
+    target_arch = "x86",
+    link(name = "ntdll", kind = "raw-dylib", import_name_type = "undecorated")
+)]
+#[cfg_attr(not(target_arch = "x86"), link(name = "ntdll", kind = "raw-dylib"))]
 unsafe extern "system" {
     /// A `BOOLEAN`, a byte. Microsoft documents it for libraries that are detached.
     fn RtlDllShutdownInProgress() -> u8;

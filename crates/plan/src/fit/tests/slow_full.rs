@@ -40,6 +40,13 @@ fn what_is_spilled_across_the_moment_is_kept_first_then_tails_are_given_up() {
     let (mut choices, idle) = both_spilled(&model, roots);
     let mut banned = search.nothing_banned();
 
+    // Nothing but `x` is there yet, which is spilled in this moment.
+    let mut early = choices.clone();
+    assert!(search.ban_spill(&mut early, &mut banned, op_moment(0)));
+    assert_eq!(early.tails[roots[0] as usize], Tail::Gone);
+    assert_eq!(early.way(idle), Way::Spill);
+    assert!(!search.ban_spill(&mut early, &mut banned, op_moment(0)));
+
     assert!(search.ban_spill(&mut choices, &mut banned, op_moment(2)));
     assert!(choices.way(idle) == Way::Keep && banned[idle as usize].spill);
     assert_eq!(choices.tails[roots[0] as usize], Tail::Spilled);

@@ -12,9 +12,6 @@ use crate::os::{OsError, Pages, faults::Call, posix};
 pub(super) const CLOCK: libc::clockid_t = libc::CLOCK_UPTIME_RAW;
 pub(super) const COARSE_CLOCK: libc::clockid_t = libc::CLOCK_UPTIME_RAW_APPROX;
 
-/// Replaced pages need no writing.
-pub(super) const DISCARD_WRITES: bool = false;
-
 /// # Safety
 /// That of [`System::discard`](crate::os::System::discard).
 pub(super) unsafe fn discard(pages: Pages) -> Result<(), OsError> {

@@ -6,40 +6,32 @@ use core::sync::atomic::AtomicU32;
 use core::{ffi::c_void, ptr, time::Duration};
 use std::{format, string::String};
 
+use rustix::mm::ProtFlags;
+
 use super::sysctl::number_of_kernel;
-use crate::os::{
-    OsError, Pages,
-    faults::{self, Call},
-    posix::at,
-};
+use crate::os::{OsError, Pages, faults::Call, posix};
 
 pub(super) const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
 pub(super) const COARSE_CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_FAST;
 
-/// The most that is written before its memory may go, in bytes: pages that had none get some
-/// meanwhile.
-const STEP: usize = 1 << 20;
-
-/// A page that is free has its old bytes or zeros: both are zeros.
-pub(super) const DISCARD_WRITES: bool = true;
-
-/// The memory goes when the system needs it.
-///
 /// # Safety
-/// That of [`System::discard`](crate::os::System::discard), where it writes to the pages.
+/// That of [`System::discard`](crate::os::System::discard).
 pub(super) unsafe fn discard(pages: Pages) -> Result<(), OsError> {
-    faults::pass(Call::Discard)?;
-    for offset in (0..pages.len).step_by(STEP) {
-        // SAFETY: within the pages.
-        let start = unsafe { pages.start.add(offset) };
-        let len = STEP.min(pages.len - offset);
-        // SAFETY: the caller's pages, which are accessible, and on whose contents nobody relies.
-        unsafe { start.write_bytes(0, len) };
-        // SAFETY: the pages stay mapped, and each reads as zeros whether its memory goes or not.
-        // Where the advice is refused, the memory stays.
-        unsafe { libc::madvise(at(Pages { start, len }), len, libc::MADV_FREE) };
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: the caller's duty: nobody relies on the contents.
+    let replaced = unsafe { posix::replace(Call::Discard, pages, access) };
+    if replaced.is_err() && !is_mapped(pages) {
+        posix::write_to_stderr(b"orionrt: the system took pages and refused new ones\n");
+        std::process::abort();
     }
-    Ok(())
+    replaced
+}
+
+/// Whether the first of these pages is mapped. The kernel takes all of a range, or nothing.
+fn is_mapped(pages: Pages) -> bool {
+    let mut state = 0;
+    // SAFETY: the kernel looks at a page, and writes a byte about it.
+    unsafe { libc::mincore(posix::at(pages).cast(), 1, &raw mut state) == 0 }
 }
 
 pub(super) fn memory_and_swap() -> Option<u64> {
