@@ -42,15 +42,15 @@ pub(super) fn emit_or_all_missing(
     let mut emitter = Emitter::new(model, choices);
     let mut missing = Vec::new();
     emitter.start();
-    for op in 0..=model.ops.len() as u32 {
+    let end = model.ops.len() as u32;
+    for op in 0..=end {
         if let Err(it) = emitter.bring_back(op) {
             missing.push(it);
             emitter.suppose(op);
         }
         emitter.arrive_and_leave(op);
-        if (op as usize) < model.ops.len()
-            && let Err(it) = emitter.run(op)
-        {
+        let ran = if op < end { emitter.run(op) } else { Ok(()) };
+        if let Err(it) = ran {
             missing.push(it);
             return Err(missing);
         }
