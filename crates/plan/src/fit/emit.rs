@@ -19,15 +19,7 @@ use super::{
 /// # Errors
 /// What stands in the way first.
 pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, Missing> {
-    let mut emitter = Emitter::new(model, choices);
-    emitter.start();
-    for op in 0..model.ops.len() as u32 {
-        emitter.bring_back(op)?;
-        emitter.arrive_and_leave(op);
-        emitter.run(op)?;
-    }
-    emitter.bring_back(model.ops.len() as u32)?;
-    emitter.end()
+    pass(model, choices, false).map_err(|missing| missing[0])
 }
 
 /// The schedule that follows from choices.
@@ -39,6 +31,12 @@ pub(super) fn emit_or_all_missing(
     model: &Model,
     choices: &Choices,
 ) -> Result<Emitted, Vec<Missing>> {
+    pass(model, choices, true)
+}
+
+/// Goes through the operators. An error has what is missing, at least one: the first, or where the
+/// pass `goes_on`, all of it.
+fn pass(model: &Model, choices: &Choices, goes_on: bool) -> Result<Emitted, Vec<Missing>> {
     let mut emitter = Emitter::new(model, choices);
     let mut missing = Vec::new();
     emitter.start();
@@ -46,6 +44,9 @@ pub(super) fn emit_or_all_missing(
     for op in 0..=end {
         if let Err(it) = emitter.bring_back(op) {
             missing.push(it);
+            if !goes_on {
+                return Err(missing);
+            }
             emitter.suppose(op);
         }
         emitter.arrive_and_leave(op);

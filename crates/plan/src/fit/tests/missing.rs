@@ -7,15 +7,17 @@
 //! ```
 
 use alloc::vec;
+use core::alloc::Layout;
 
 use super::{graph, root};
 use crate::fit::{
-    Fit, OperatorCosts,
+    Fit, OperatorCosts, SlowMemory,
     choices::{Choice, Choices, Tail, Way},
     emit::{emit, emit_or_all_missing},
     emitter::Missing,
     model::Model,
 };
+use crate::graph::GraphBuilder;
 
 /// The model; the operators that write `p` and `q` may not be rerun.
 fn not_repeatable() -> (Model, [u32; 2]) {
@@ -73,4 +75,18 @@ fn what_cannot_be_made_again_is_missing_beside_what_cannot_come_back() {
     let missing = emit_or_all_missing(&model, &choices).map(|_| ());
     let again = Missing::Again(roots[0]);
     assert_eq!(missing, Err(vec![Missing::Idle(p), again]));
+}
+
+#[test]
+fn what_is_cold_and_only_an_output_arrives_at_the_end() {
+    let mut g = GraphBuilder::new();
+    let [x, w, y] = ["x", "w", "y"].map(|name| g.tensor(name, Layout::new::<u8>()));
+    g.op("only").reads([x]).writes([y]);
+    let graph = g.input(w).output(w).output(y).build().expect("a graph");
+    let costs = OperatorCosts::from_seconds([1.0]).expect("not negative");
+    let fit = Fit::within(3).slow(SlowMemory::new(0, 1.0));
+    let model = Model::new(&graph, &costs, &fit.stored([w]).cold_start(true));
+    let choices = Choices::new(&model);
+    assert!(emit(&model, &choices).is_ok());
+    assert!(emit_or_all_missing(&model, &choices).is_ok());
 }
